@@ -1,0 +1,49 @@
+# What README and CI call. Everything happens in .venv; nothing outside this folder and the data directory is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo serve test check bench lock clean
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## demo   review examples/pull-request in real boxes; leaves demo/review.{json,md,sarif,html}
+demo: .venv/app
+	@$(BIN)/python examples/demo.py
+
+## serve  run bot, runner and queue on this machine until Ctrl-C
+serve: .venv/app
+	@$(BIN)/box-review serve
+
+## test   run every test this machine can run; says what it skipped and why
+test: .venv/dev
+	@$(BIN)/python -m pytest
+
+## check  formatting, lints, types and the import rule
+check: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/basedpyright --level error
+	$(BIN)/lint-imports
+
+## bench  measure, each figure against a baseline in the same run; JSON lines
+bench: .venv/dev
+	@$(BIN)/python -m bench
+
+## lock   resolve the dependencies anew (needs `pip install uv` in .venv)
+lock:
+	$(BIN)/python -m uv pip compile -q --generate-hashes --no-header --no-annotate --python-version 3.11 --universal \
+		--no-emit-package box-review-sdk --override requirements/sdk.txt pyproject.toml sdk/pyproject.toml -o requirements/app.txt
+	$(BIN)/python -m uv pip compile -q --generate-hashes --no-header --no-annotate --python-version 3.11 --universal \
+		--no-emit-package box-review-sdk --override requirements/sdk.txt pyproject.toml sdk/pyproject.toml --group dev \
+		-c requirements/app.txt -o requirements/dev.txt
+
+clean:
+	rm -rf .venv demo dist .mypy_cache .ruff_cache .pytest_cache
+
+.venv/app: requirements/app.txt requirements/build.txt pyproject.toml sdk/pyproject.toml
+	@sh requirements/install.sh $(PYTHON) app
+
+.venv/dev: requirements/dev.txt .venv/app
+	@sh requirements/install.sh $(PYTHON) dev

@@ -1,0 +1,67 @@
+"""box-review: every pull request gets its own computers.
+
+The contract between bot, runner and programs: models, errors and a client. Pure HTTP, no server code.
+"""
+
+from box_review.errors import (
+    BoxReviewError,
+    InputError,
+    NotARepository,
+    RequestRejected,
+    ReviewInterrupted,
+    ReviewNotFound,
+    ServerMissing,
+    ServerUnavailable,
+)
+from box_review.events import FinishedEvent, LaneEvent, ReviewEvent, RoleEvent
+from box_review.finding import Dropped, Evidence, Excerpt, Finding, Proof, ProofState, Reproducer, Severity
+from box_review.review import (
+    BoxReport,
+    ChangedFile,
+    Conclusion,
+    JuryReport,
+    ReviewRecord,
+    ReviewRequest,
+    ReviewStatus,
+    RoleReport,
+    RoleStatus,
+    Stage,
+    Usage,
+)
+
+__all__ = [
+    "BoxReport",
+    "BoxReviewError",
+    "ChangedFile",
+    "Conclusion",
+    "Dropped",
+    "Evidence",
+    "Excerpt",
+    "Finding",
+    "FinishedEvent",
+    "InputError",
+    "JuryReport",
+    "LaneEvent",
+    "NotARepository",
+    "Proof",
+    "ProofState",
+    "Reproducer",
+    "RequestRejected",
+    "ReviewEvent",
+    "ReviewInterrupted",
+    "ReviewNotFound",
+    "ReviewRecord",
+    "ReviewRequest",
+    "ReviewStatus",
+    "RoleEvent",
+    "RoleReport",
+    "RoleStatus",
+    "ServerMissing",
+    "ServerUnavailable",
+    "Severity",
+    "Stage",
+    "Usage",
+    "__version__",
+]
+
+__version__ = "0.1.0"

@@ -1,0 +1,195 @@
+"""A review: what is asked for (`ReviewRequest`), and what came of it (`ReviewRecord`).
+
+The record is what `--format json` prints, what the API returns and what is kept; see
+`docs/review-record.md`. Fields may be added to it, never renamed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from box_review.finding import ContractModel, Dropped, Finding, Path, Role, Severity
+
+SCHEMA_VERSION = 1
+DEFAULT_ROLES = ("security", "quality", "architecture")
+
+Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+ReviewId = Annotated[str, StringConstraints(pattern=r"^rv-[0-9a-z]{16}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class ReviewRequest(ContractModel):
+    """Everything a runner needs to review one head against one base.
+
+    Args:
+        repository: a name for people, e.g. `acme/shop` or the folder's name.
+        source: SHA-256 of the uploaded source archive (`PUT /v1/sources/{sha256}`).
+        base_sha: the commit compared against (the merge base of a pull request).
+        head_sha: the commit under review.
+        title: title of the pull request or subject of the head commit; data, never instructions.
+        roles: reviewers to run, in parallel.
+        harness: what reviews: `static` (analyzers only) or, where configured, an agent.
+        driver: what isolates the boxes; `auto` takes the best the host has.
+        timeout_s: wall time of the whole review in seconds.
+        max_comments: findings beyond this many are listed folded.
+        fail_on: severity from which the conclusion is `failure`; None never fails.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    repository: str = Field(min_length=1, max_length=300)
+    source: Digest
+    base_sha: Sha
+    head_sha: Sha
+    title: str = Field(default="", max_length=1000)
+    roles: tuple[Role, ...] = Field(default=DEFAULT_ROLES, min_length=1, max_length=16)
+    harness: str = Field(default="static", max_length=64)
+    driver: str = Field(default="auto", max_length=64)
+    timeout_s: float = Field(default=900.0, gt=0, le=24 * 3600)
+    max_comments: int = Field(default=20, ge=0, le=500)
+    fail_on: Severity | None = Severity.HIGH
+
+
+class ReviewStatus(StrEnum):
+    """How far the work got. The last five are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+
+    @property
+    def final(self) -> bool:
+        """True once nothing more will happen to the review."""
+        return self not in (ReviewStatus.QUEUED, ReviewStatus.RUNNING)
+
+
+class Conclusion(StrEnum):
+    """What the review says of the pull request, in the words of a GitHub check run."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    NEUTRAL = "neutral"
+    ACTION_REQUIRED = "action_required"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+
+
+class RoleStatus(StrEnum):
+    """Where one reviewer stands. The last four are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    SKIPPED = "skipped"
+
+    @property
+    def final(self) -> bool:
+        """True once this reviewer has nothing more to say."""
+        return self not in (RoleStatus.QUEUED, RoleStatus.RUNNING)
+
+
+class Usage(ContractModel):
+    """What models were used for this, as counted by the gateway; zero where none was asked."""
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+
+
+class Stage(ContractModel):
+    """One stretch of work in one box: `name` from `started_s` to `ended_s`, seconds since the review began."""
+
+    name: str = Field(max_length=40)
+    started_s: float
+    ended_s: float
+
+
+class BoxReport(ContractModel):
+    """One box a review used, and in which state it was left."""
+
+    box_id: str = Field(max_length=64)
+    driver: str = Field(max_length=40)
+    isolation: str = Field(default="", max_length=300)
+    state: str = Field(max_length=40)
+    freeze: str = Field(default="", max_length=300)
+    """How it is frozen, in words: `cold: files, 3 KB` or empty where it is not."""
+    limits: tuple[str, ...] = ()
+    """Limits that hold in the box, and notices about those that do not."""
+
+
+class RoleReport(ContractModel):
+    """What one reviewer did. `error` is a sentence where the status is not `completed`."""
+
+    role: Role
+    status: RoleStatus
+    harness: str = "static"
+    model: str | None = None
+    driver: str = ""
+    box_id: str = ""
+    duration_s: float = 0.0
+    findings: int = 0
+    usage: Usage = Usage()
+    error: str | None = Field(default=None, max_length=2000)
+    box: BoxReport | None = None
+    stages: tuple[Stage, ...] = ()
+    not_covered: tuple[str, ...] = ()
+
+
+class JuryReport(ContractModel):
+    """What the jury did in its own box."""
+
+    status: Literal["completed", "failed"]
+    harness: str = "static"
+    box: BoxReport | None = None
+    duration_s: float = 0.0
+    rechecked: int = 0
+    """Findings whose evidence was collected again in the jury's box."""
+    stages: tuple[Stage, ...] = ()
+    error: str | None = Field(default=None, max_length=2000)
+
+
+class ChangedFile(ContractModel):
+    """One file of the change; line counts are None for binary files."""
+
+    path: Path
+    status: Literal["added", "modified", "deleted", "renamed", "type-changed"]
+    added_lines: int | None
+    deleted_lines: int | None
+
+
+class ReviewRecord(ContractModel):
+    """All of one review: who looked, what was found, what was dropped and why, what was not looked at."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    review_id: ReviewId
+    repository: str
+    title: str = ""
+    base_sha: Sha
+    head_sha: Sha
+    status: ReviewStatus
+    conclusion: Conclusion
+    summary: str = Field(default="", max_length=4000)
+    roles: tuple[RoleReport, ...]
+    jury: JuryReport | None = None
+    findings: tuple[Finding, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+    not_covered: tuple[str, ...] = ()
+    changed_files: tuple[ChangedFile, ...] = ()
+    usage: Usage = Usage()
+    created_at: datetime
+    duration_s: float = 0.0
+
+    def worst(self) -> Severity | None:
+        """Severity of the worst finding, None where there is none."""
+        return min((finding.severity for finding in self.findings), key=lambda s: s.rank, default=None)
