@@ -1,0 +1,362 @@
+"""The contract of boxes: what every driver gives, whatever it isolates with.
+
+A box is a computer for one agent: its own files and processes, no network, limits, and a state
+that can be frozen and resumed. `sandbox.conformance` turns each promise made here into a check.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Literal, Self
+
+from sandbox.limits import SIZES, Limits
+
+HOME = "/workspace/home"
+DEFAULT_OUTPUT_BYTES = 1 << 20
+Stream = Literal["stdout", "stderr"]
+
+
+class BoxState(StrEnum):
+    """Where a box stands; the words of the wire."""
+
+    CREATING = "creating"
+    IDLE = "idle"
+    RUNNING = "running"
+    PAUSED = "paused"
+    ERROR = "error"
+    DELETED = "deleted"
+
+
+class Freeze(StrEnum):
+    """How a paused box is kept: processes stopped in memory, or all of it on disk."""
+
+    WARM = "warm"
+    COLD = "cold"
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A folder or file of the host that a box sees read-only at `target`."""
+
+    source: Path
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoxSpec:
+    """What a new box shall be.
+
+    Args:
+        snapshot: id of the snapshot to start from; None starts empty.
+        limits: bounds; see `sandbox.limits.SIZES`.
+        env: environment of every command, beside PATH, HOME and the like. Never put a secret here.
+        mounts: read-only pieces of the host.
+        labels: free words to find the box again.
+        ttl_s: seconds after which the sweep deletes the box; None keeps it.
+    """
+
+    snapshot: str | None = None
+    limits: Limits = SIZES["small"]
+    env: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[Mount, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    ttl_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program to start in a box, without a shell unless `argv` names one.
+
+    Args:
+        argv: program and arguments; str or bytes, no NUL.
+        cwd: working folder, absolute or relative to `/workspace/home`.
+        env: added to the box's environment.
+        tty: (rows, columns) gives the program a terminal of that size; stdout and stderr are then one.
+    """
+
+    argv: Sequence[str | bytes]
+    cwd: str = HOME
+    env: Mapping[str, str] = field(default_factory=dict)
+    tty: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """How a command ended. A failing command is a result, not an error.
+
+    Attributes:
+        exit_code: 0-255; 128 + n if signal n ended it; 127 no such program, 126 it cannot be run.
+        signal: the signal that ended it, or None.
+        stdout, stderr: what it wrote, up to the cap.
+        dropped_bytes: how much more it wrote.
+        timed_out: its deadline passed and all it had started was killed.
+        limit: the limit that was hit while it ran (`memory`, `pids`, `disk`), or None.
+        duration_s: wall time.
+    """
+
+    exit_code: int
+    signal: int | None
+    stdout: bytes
+    stderr: bytes
+    dropped_bytes: int
+    timed_out: bool
+    limit: str | None
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """One entry of a box's file system; `kind` is file, dir, link or other; names that are not UTF-8 are surrogate-escaped."""
+
+    name: str
+    kind: str
+    mode: int
+    size: int
+    modified: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a driver can do on this host, in words a user can read.
+
+    Attributes:
+        isolation: what stands between a box and the host.
+        limits: bounds that hold for a whole box, e.g. {"memory", "pids", "cpu", "disk"}.
+        notices: what is weaker here than it could be, one sentence each.
+        freezes_memory: a cold freeze keeps processes.
+    """
+
+    isolation: str
+    limits: frozenset[str]
+    notices: tuple[str, ...]
+    freezes_memory: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeReport:
+    """What freezing did.
+
+    Attributes:
+        kind: warm or cold.
+        memory: whether processes will come back.
+        processes: how many were stopped (warm) or ended (cold without memory).
+        image_bytes: size on disk of a cold image.
+        duration_s: wall time.
+    """
+
+    kind: Freeze
+    memory: bool
+    processes: int
+    image_bytes: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeReport:
+    """What resuming did; `away_s` is how long the box was frozen."""
+
+    kind: Freeze
+    memory: bool
+    away_s: float
+    duration_s: float
+
+
+class Process(abc.ABC):
+    """A live program in a box. It dies when the context it was started in ends."""
+
+    @abc.abstractmethod
+    def output(self) -> AsyncIterator[tuple[Stream, bytes]]:
+        """What it writes, as it comes; ends when both streams are closed or it has ended."""
+
+    @abc.abstractmethod
+    async def write(self, data: bytes) -> None:
+        """Write to its stdin or terminal; waits while it does not read."""
+
+    @abc.abstractmethod
+    async def close_stdin(self) -> None:
+        """Let it read end-of-file."""
+
+    @abc.abstractmethod
+    def resize(self, rows: int, columns: int) -> None:
+        """Change the size of its terminal."""
+
+    @abc.abstractmethod
+    async def signal(self, number: int) -> None:
+        """Signal its process group."""
+
+    @abc.abstractmethod
+    async def kill(self) -> None:
+        """Kill it and everything it started."""
+
+    @abc.abstractmethod
+    async def wait(self) -> int:
+        """Its exit code; negative: minus the signal that ended it."""
+
+
+class Session(abc.ABC):
+    """`async with box.start(command) as process`: the process is killed on the way out."""
+
+    @abc.abstractmethod
+    async def __aenter__(self) -> Process: ...
+
+    @abc.abstractmethod
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
+class Box(abc.ABC):
+    """One box. All methods raise `BoxDead` when it is gone and `BoxBusy` when its state forbids the call."""
+
+    id: str
+    driver: str
+
+    @property
+    @abc.abstractmethod
+    def state(self) -> BoxState:
+        """Where it stands now."""
+
+    @property
+    @abc.abstractmethod
+    def frozen(self) -> Freeze | None:
+        """How it is frozen, None while it is live."""
+
+    @property
+    @abc.abstractmethod
+    def labels(self) -> Mapping[str, str]:
+        """The words given at creation."""
+
+    @property
+    @abc.abstractmethod
+    def created_at(self) -> datetime:
+        """When it was made (UTC)."""
+
+    @abc.abstractmethod
+    def start(self, command: Command) -> Session:
+        """Start a program with live stdin and output."""
+
+    @abc.abstractmethod
+    async def exec(
+        self,
+        command: Command,
+        *,
+        timeout_s: float,
+        stdin: bytes | IO[bytes] | None = None,
+        max_output_bytes: int = DEFAULT_OUTPUT_BYTES,
+        on_output: Callable[[Stream, bytes], None] | None = None,
+    ) -> ExecResult:
+        """Run a program to its end.
+
+        Args:
+            timeout_s: seconds until it and everything it started is killed.
+            stdin: bytes, or an open file of the host that the program reads itself; None is empty.
+            max_output_bytes: cap of stdout and of stderr; what is beyond is counted and thrown away.
+            on_output: called with each piece as it comes, before the cap.
+
+        Returns:
+            The result, also for a failing, killed or missing program.
+
+        Raises:
+            BadRequest: the command cannot be sent (NUL in an argument, over 200 KB of arguments).
+            BoxBusy: the box is frozen.
+            BoxDead: the box died meanwhile.
+        """
+
+    @abc.abstractmethod
+    async def read_file(self, path: str, *, offset: int = 0, length: int | None = None) -> bytes:
+        """Bytes of a regular file, `length` at most from `offset`. Raises BoxFileError."""
+
+    @abc.abstractmethod
+    async def write_file(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
+        """Replace a file in one step; folders are made. Raises BoxFileError."""
+
+    @abc.abstractmethod
+    async def list_dir(self, path: str) -> list[FileInfo]:
+        """Entries of a folder, by name. Raises BoxFileError."""
+
+    @abc.abstractmethod
+    async def stat(self, path: str) -> FileInfo:
+        """One path; links are described, not followed. Raises BoxFileError."""
+
+    @abc.abstractmethod
+    async def mkdir(self, path: str) -> None:
+        """Make a folder and those above it. Raises BoxFileError."""
+
+    @abc.abstractmethod
+    async def rename(self, old: str, new: str) -> None:
+        """Move within the box. Raises BoxFileError."""
+
+    @abc.abstractmethod
+    async def remove(self, path: str) -> None:
+        """Remove a file, link or whole folder. Raises BoxFileError."""
+
+    @abc.abstractmethod
+    async def snapshot(self) -> str:
+        """Keep the file system as it is now; returns the snapshot's id. The box goes on; its processes are not part of it."""
+
+    @abc.abstractmethod
+    async def freeze(self, kind: Freeze) -> FreezeReport:
+        """Stop the box so that `resume` continues it.
+
+        Raises:
+            BoxBusy: a cold freeze without memory while an exec or session runs.
+        """
+
+    @abc.abstractmethod
+    async def resume(self) -> ResumeReport:
+        """Continue a frozen box. Raises ImageCorrupt if its image does not match its manifest."""
+
+    @abc.abstractmethod
+    async def delete(self) -> None:
+        """End its processes and remove its files. Deleting twice is no error."""
+
+
+class Driver(abc.ABC):
+    """Makes and keeps boxes under one data directory. An async context: entering sweeps leftovers, leaving stops what runs."""
+
+    name: str
+
+    @abc.abstractmethod
+    async def __aenter__(self) -> Self: ...
+
+    @abc.abstractmethod
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+    @property
+    @abc.abstractmethod
+    def capabilities(self) -> Capabilities:
+        """What it can do on this host."""
+
+    @abc.abstractmethod
+    async def create(self, spec: BoxSpec) -> Box:
+        """Make a box and start it: constant time, whatever the snapshot's size.
+
+        Raises:
+            BoxNotFound: no such snapshot.
+            HostUnfit: the host cannot isolate boxes.
+            DiskFull: there is no room.
+        """
+
+    @abc.abstractmethod
+    def get(self, box_id: str) -> Box:
+        """The box with this id. Raises BoxNotFound."""
+
+    @abc.abstractmethod
+    def boxes(self) -> list[Box]:
+        """All boxes, oldest first."""
+
+    @abc.abstractmethod
+    async def fork(self, box: Box, spec: BoxSpec | None = None) -> Box:
+        """A new box that starts from the files `box` has now."""
+
+    @abc.abstractmethod
+    async def delete_snapshot(self, snapshot_id: str) -> None:
+        """Forget a snapshot; its files go once no box rests on them. Raises BoxNotFound."""
+
+    @abc.abstractmethod
+    async def sweep(self) -> None:
+        """Delete boxes past their time and files that nothing rests on."""

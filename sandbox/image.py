@@ -1,0 +1,196 @@
+"""Frozen boxes on disk: one compressed archive of a box's upper layer, and a manifest that vouches for it.
+
+The archive is written and read inside a user namespace of the box's own uid, with that uid shown as 0: so
+files that the box made unreadable are packed all the same, hostile trees are handled with no more
+rights than the box had, and an image fits boxes of any uid on any host.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import zstandard
+from pydantic import BaseModel, ConfigDict
+
+from sandbox.errors import DiskFull, ImageCorrupt, SandboxError
+from sandbox.rootfs import Rootfs
+
+FORMAT = 1
+PACK_DEADLINE_S = 600.0
+_CHUNK = 1 << 20
+
+
+class Manifest(BaseModel):
+    """What a cold image holds.
+
+    Attributes:
+        archive_bytes, archive_sha256: size and digest of the compressed file.
+        content_bytes, content_sha256: the same of the archive within.
+        layers: snapshot layers the files rest on, lowest first.
+        memory: processes are part of the image.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = FORMAT
+    driver: str
+    box_id: str
+    frozen_at: float
+    archive_bytes: int
+    archive_sha256: str
+    content_bytes: int
+    content_sha256: str
+    layers: tuple[str, ...]
+    memory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Size and digest of an archive, outside and inside."""
+
+    archive_bytes: int
+    archive_sha256: str
+    content_bytes: int
+    content_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Packer:
+    """Runs tar with the rights of one box. All methods block; call them in a thread."""
+
+    rootfs: Rootfs
+    uid: int | None
+
+    def pack(self, tree: Path, archive: Path) -> Packed:
+        """Write `tree` to `archive` (zstd) and read it back once. Raises DiskFull, ImageCorrupt."""
+        content, outer = hashlib.sha256(), hashlib.sha256()
+        size = 0
+        try:
+            with archive.open("wb") as file, tempfile.TemporaryFile() as log:
+                tar = self._tar(tree, ["--create", "--sort=name", "--file=-", "."], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, log=log)
+                assert tar.stdout is not None
+                with zstandard.ZstdCompressor(level=3, write_checksum=True).stream_writer(_Hashing(file, outer.update), closefd=False) as zipper:
+                    while chunk := tar.stdout.read(_CHUNK):
+                        content.update(chunk)
+                        size += len(chunk)
+                        zipper.write(chunk)
+                _finish(tar, log, f"packing {tree}")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            archive.unlink(missing_ok=True)
+            raise DiskFull(error.errno, f"cannot write {archive}: {error.strerror}") from error
+        packed = Packed(archive.stat().st_size, outer.hexdigest(), size, content.hexdigest())
+        self.verify(archive, packed)
+        return packed
+
+    def verify(self, archive: Path, expected: Packed | Manifest) -> None:
+        """Read an archive to its end. Raises ImageCorrupt if it is not what the manifest says."""
+        digest, size = hashlib.sha256(), 0
+        try:
+            for chunk in _unzip(archive):
+                digest.update(chunk)
+                size += len(chunk)
+        except (OSError, zstandard.ZstdError) as error:
+            raise ImageCorrupt(f"{archive} cannot be read: {error}") from error
+        if size != expected.content_bytes or digest.hexdigest() != expected.content_sha256:
+            raise ImageCorrupt(f"{archive} does not match its manifest ({size} bytes, {digest.hexdigest()[:12]}…); the frozen files are damaged")
+
+    def unpack(self, archive: Path, tree: Path) -> None:
+        """Write a verified archive's content into the empty folder `tree`. Raises DiskFull, ImageCorrupt."""
+        with tempfile.TemporaryFile() as log:
+            arguments = ["--extract", "--same-permissions", "--delay-directory-restore", "--file=-"]
+            tar = self._tar(tree, arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, log=log)
+            assert tar.stdin is not None
+            try:
+                with tar.stdin as pipe:
+                    for chunk in _unzip(archive):
+                        pipe.write(chunk)
+            except BrokenPipeError:
+                pass  # tar says why below
+            except zstandard.ZstdError as error:
+                tar.kill()
+                raise ImageCorrupt(f"{archive} cannot be read: {error}") from error
+            _finish(tar, log, f"unpacking {archive}")
+
+    def remove(self, tree: Path) -> None:
+        """Empty a folder, whatever modes the box has given its files."""
+        if not tree.exists():
+            return
+        with tempfile.TemporaryFile() as log:
+            command = ["/usr/bin/find", ".", "-mindepth", "1", "-delete"]
+            streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+            _finish(self._run(["--bind", str(tree), "/workspace"], command, log=log, **streams), log, f"removing {tree}")
+
+    def merge(self, lower: list[Path], target: Path) -> None:
+        """Copy what the layers (lowest first, two or more) show together into the empty folder `target`."""
+        view = [word for layer in lower for word in ("--overlay-src", str(layer))]
+        view += ["--ro-overlay", "/workspace", "--bind", str(target), "/opt"]
+        with tempfile.TemporaryFile() as log:
+            command = ["/usr/bin/cp", "-a", "./.", "/opt/"]
+            streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+            _finish(self._run(view, command, log=log, **streams), log, f"merging {len(lower)} layers")
+
+    def _tar(self, tree: Path, arguments: list[str], *, stdin: int, stdout: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        command = ["/usr/bin/tar", "--numeric-owner", "--xattrs", "--xattrs-include=user.*", *arguments]
+        return self._run(["--bind", str(tree), "/workspace"], command, stdin=stdin, stdout=stdout, log=log)
+
+    def _run(self, binds: list[str], command: list[str], *, stdin: int, stdout: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start a program that sees the host's programs and `binds`, with all rights over the box's own files; it works in /workspace."""
+        fs = self.rootfs
+        isolate = ["--unshare-all", "--unshare-user", "--uid", "0", "--gid", "0", "--cap-drop", "ALL"]
+        for capability in ("CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_CHOWN", "CAP_SETGID", "CAP_SETUID"):
+            isolate += ["--cap-add", capability]
+        view = ["--ro-bind", str(fs.skeleton), "/", *fs.binds, "--dev", "/dev", *binds, "--chdir", "/workspace"]
+        environment = ["--clearenv", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LANG", "C.UTF-8"]
+        argv = [str(fs.bwrap), *isolate, "--new-session", *view, *environment, "--", *command]
+        owner = {} if self.uid is None else {"user": self.uid, "group": self.uid, "extra_groups": []}
+        return subprocess.Popen(argv, stdin=stdin, stdout=stdout, stderr=log, close_fds=True, **owner)  # type: ignore[call-overload,no-any-return]
+
+
+class _Hashing:
+    """A writable file that shows each piece to a digest."""
+
+    def __init__(self, file: IO[bytes], update: Callable[[bytes], None]) -> None:
+        self._file, self._update = file, update
+
+    def write(self, data: bytes) -> int:
+        """Write and digest."""
+        self._update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        """Nothing is kept back here."""
+
+
+def _unzip(archive: Path) -> Iterator[bytes]:
+    with archive.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
+        while chunk := reader.read(_CHUNK):
+            yield chunk
+
+
+def _finish(process: subprocess.Popen[bytes], log: IO[bytes], doing: str) -> None:
+    """Wait for tar or find; its words become the error."""
+    try:
+        code = process.wait(PACK_DEADLINE_S)
+    except subprocess.TimeoutExpired as error:
+        process.kill()
+        process.wait()
+        raise SandboxError(f"{doing} took more than {PACK_DEADLINE_S:.0f} s") from error
+    finally:
+        for stream in (process.stdin, process.stdout):
+            if stream is not None and not stream.closed:
+                stream.close()
+    if code:
+        log.seek(0)
+        words = log.read(2000).decode("utf-8", "replace").strip()
+        if "No space left" in words:
+            raise DiskFull(28, f"{doing}: no space left on the disk")
+        raise SandboxError(f"{doing} failed: {words or f'exit code {code}'}")

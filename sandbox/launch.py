@@ -1,0 +1,158 @@
+"""Starts the first process of a bubblewrap box: namespaces, overlay, filter, supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.box import HOME, Mount
+from sandbox.errors import BoxDead, HostUnfit, SandboxError
+from sandbox.link import SupervisorLink
+from sandbox.rootfs import Rootfs
+
+_OVERLAY_OPTIONS_BYTES = 3900  # the kernel cuts mount options at one page
+_SHM_BYTES = 64 << 20
+_ISOLATION = (
+    *("--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--as-pid-1"),
+    *("--uid", "1000", "--gid", "1000", "--hostname", "box", "--clearenv"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that decides how a box is started.
+
+    Attributes:
+        lower: layer folders, lowest first, without the skeleton.
+        folder: the box's folder, holding `upper` and `work`.
+        uid: host uid to start as; None keeps the server's.
+        rlimits: the supervisor's `RLIMIT_X=value` arguments.
+    """
+
+    rootfs: Rootfs
+    lower: tuple[Path, ...]
+    folder: Path
+    uid: int | None
+    mounts: tuple[Mount, ...]
+    rlimits: tuple[str, ...]
+
+    def argv(self, connection: int, filter_fd: int, info_fd: int) -> list[str]:
+        """The whole command line of bwrap."""
+        overlay = [self.rootfs.skeleton, *self.lower]
+        length = sum(len(str(path)) + 10 for path in overlay) + 2 * len(str(self.folder)) + 200
+        if length > _OVERLAY_OPTIONS_BYTES:
+            raise SandboxError(f"{len(overlay)} layers below {self.folder} do not fit into one mount; use a shorter BOX_DATA_DIR")
+        root = [word for path in overlay for word in ("--overlay-src", str(path))]
+        root += ["--overlay", str(self.folder / "upper"), str(self.folder / "work"), "/"]
+        view = [*self.rootfs.binds, "--ro-bind", str(self.rootfs.runtime), "/.box", "--proc", "/proc", "--dev", "/dev"]
+        view += ["--size", str(_SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108  (in the box)
+        for mount in self.mounts:
+            view += ["--ro-bind", str(mount.source), mount.target]
+        channels = ["--seccomp", str(filter_fd), "--info-fd", str(info_fd)]
+        supervisor = [self.rootfs.python, "-I", "-S", "/.box/supervisor.py", str(connection), *self.rlimits]
+        return [str(self.rootfs.bwrap), *_ISOLATION, *root, *view, *channels, "--chdir", HOME, "--", *supervisor]
+
+
+@dataclass(slots=True)
+class Running:
+    """A started box: its supervisor's connection, the outer process, and the host's pid of the box's PID 1."""
+
+    link: SupervisorLink
+    process: asyncio.subprocess.Process
+    init_pid: int
+
+    async def stop(self) -> None:
+        """End every process of the box and wait until they are gone."""
+        self.link.close()
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()  # --die-with-parent takes PID 1 along, and PID 1 everything else
+        await self.process.wait()
+
+
+async def launch(box_id: str, plan: Plan, on_death: Callable[[], None]) -> Running:
+    """Start the box and wait until its supervisor answers.
+
+    Raises:
+        HostUnfit: the host refused a namespace or the overlay; the text says what would help.
+        BoxDead: the supervisor did not come up.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    info_r, info_w = os.pipe2(os.O_CLOEXEC)
+    filter_fd = os.open(plan.rootfs.runtime / "seccomp.bpf", os.O_RDONLY | os.O_CLOEXEC)
+    log = plan.folder / "bwrap.log"
+    log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    owner: Mapping[str, object] = {} if plan.uid is None else {"user": plan.uid, "group": plan.uid, "extra_groups": []}
+    link = SupervisorLink(box_id, ours, on_death)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *plan.argv(theirs.fileno(), filter_fd, info_w),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log_fd,
+            stderr=log_fd,
+            pass_fds=(theirs.fileno(), filter_fd, info_w),
+            **owner,  # type: ignore[arg-type]
+        )
+    except BaseException:
+        link.close()
+        os.close(info_r)
+        raise
+    finally:
+        theirs.close()
+        for fd in (info_w, filter_fd, log_fd):
+            os.close(fd)
+    try:
+        await link.wait_ready()
+    except (BoxDead, TimeoutError) as error:
+        link.close()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        raise explain(log.read_text("utf-8", "replace")[:2000], plan.folder) from error
+    finally:
+        info = os.read(info_r, 4096)
+        os.close(info_r)
+    return Running(link, process, _child_pid(info))
+
+
+def _child_pid(info: bytes) -> int:
+    """bwrap's own report of the pid of its child."""
+    match = re.search(rb'"child-pid":\s*(\d+)', info)
+    if match is None:
+        raise SandboxError("bubblewrap did not report its child's pid")
+    return int(match[1])
+
+
+def explain(words: str, folder: Path) -> SandboxError:
+    """Turn what bwrap wrote before it gave up into an error that says what would help."""
+    if "uid map" in words or "new namespace" in words or "CLONE_NEWUSER" in words or "loopback" in words:
+        return HostUnfit(
+            f"this system does not let box-review make user namespaces ({words.strip()}); {_namespace_advice()}, "
+            "or use a host with Docker or gVisor"
+        )
+    if "overlay" in words:
+        return HostUnfit(
+            f"the file system of {folder} cannot carry overlay layers ({words.strip()}); boxes need Linux 5.11 or newer "
+            "and a data directory on ext4, xfs, btrfs or tmpfs (not on another overlay): set BOX_DATA_DIR"
+        )
+    if "No space left" in words:
+        return HostUnfit(f"no space left for {folder}: {words.strip()}")
+    return BoxDead(f"the box did not start: {words.strip() or 'its supervisor gave no answer'}")
+
+
+def _namespace_advice() -> str:
+    """The command that allows user namespaces, as far as the system shows what forbids them."""
+    for path, bad, advice in (
+        ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0"),
+        ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sudo sysctl kernel.unprivileged_userns_clone=1"),
+        ("/proc/sys/user/max_user_namespaces", "0", "sudo sysctl user.max_user_namespaces=15000"),
+    ):
+        with contextlib.suppress(OSError):
+            if Path(path).read_text(encoding="ascii").strip() == bad:
+                return f"run: {advice}"
+    return "in a container, start it with --security-opt seccomp=unconfined --security-opt apparmor=unconfined"

@@ -1,0 +1,140 @@
+"""How much of the host a box may use, and by what means this host can enforce it.
+
+Memory, processes and processor time are bounded for the whole box by control groups (v1 or v2) where
+the server may make them; elsewhere `prlimit` bounds each process, which is weaker and said so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+GIB = 1 << 30
+_CGROUPS = Path("/sys/fs/cgroup")
+_PERIOD_US = 100_000
+_PARENT = "box-review"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one box.
+
+    Args:
+        memory_bytes: memory of all processes together (of each, where there is only prlimit).
+        pids: processes and threads at one time.
+        cpus: processors' worth of time, e.g. 0.5.
+        disk_bytes: what the box may write; also the largest single file.
+    """
+
+    memory_bytes: int
+    pids: int
+    cpus: float
+    disk_bytes: int
+
+    def rlimits(self, *, per_process_memory: bool) -> list[str]:
+        """The supervisor's arguments that bound each process."""
+        words = ["RLIMIT_CORE=0", f"RLIMIT_FSIZE={self.disk_bytes}", "RLIMIT_NOFILE=8192", f"RLIMIT_NPROC={self.pids}"]
+        if per_process_memory:
+            # DATA, not AS: runtimes such as node reserve far more address space than they use.
+            words.append(f"RLIMIT_DATA={self.memory_bytes}")
+        return words
+
+
+SIZES: Mapping[str, Limits] = {
+    "small": Limits(4 * GIB, 512, 2, 5 * GIB),
+    "medium": Limits(8 * GIB, 1024, 4, 10 * GIB),
+    "large": Limits(16 * GIB, 2048, 8, 20 * GIB),
+}
+
+
+class ControlGroup:
+    """The control group of one box, in whichever hierarchies this host has; all of it may be absent."""
+
+    def __init__(self, box_id: str, root: Path = _CGROUPS) -> None:
+        self._folders = {name: folder / _PARENT / box_id for name, folder in _controllers(root).items()}
+        self._unified = (root / "cgroup.controllers").exists()
+
+    @property
+    def controls(self) -> frozenset[str]:
+        """What the group really bounds: a subset of memory, pids, cpu."""
+        return frozenset(self._folders)
+
+    def open(self, limits: Limits) -> None:
+        """Make the group with its bounds; a controller that refuses is left out of `controls`."""
+        for name, folder in list(self._folders.items()):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._write_limits(name, folder, limits)
+            except OSError:
+                del self._folders[name]
+
+    def add(self, pid: int) -> None:
+        """Move a process, and so all it will start, into the group."""
+        for folder in set(self._folders.values()):
+            (folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
+
+    def hits(self) -> Mapping[str, int]:
+        """How often each limit was hit so far: `memory` (kills) and `pids` (refused forks)."""
+        sources = {
+            "memory": ("memory.events" if self._unified else "memory.oom_control", "oom_kill"),
+            "pids": ("pids.events", "max"),
+        }
+        found = {}
+        for name, (file, key) in sources.items():
+            if name in self._folders:
+                found[name] = _counter(self._folders[name] / file, key)
+        return found
+
+    def close(self) -> None:
+        """Remove the group; its processes must be gone."""
+        for folder in set(self._folders.values()):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    def _write_limits(self, name: str, folder: Path, limits: Limits) -> None:
+        if name == "memory":
+            file = "memory.max" if self._unified else "memory.limit_in_bytes"
+            (folder / file).write_text(str(limits.memory_bytes), encoding="ascii")
+        elif name == "pids":
+            # One more for the supervisor itself.
+            (folder / "pids.max").write_text(str(limits.pids + 1), encoding="ascii")
+        elif self._unified:
+            (folder / "cpu.max").write_text(f"{int(limits.cpus * _PERIOD_US)} {_PERIOD_US}", encoding="ascii")
+        else:
+            (folder / "cpu.cfs_period_us").write_text(str(_PERIOD_US), encoding="ascii")
+            (folder / "cpu.cfs_quota_us").write_text(str(int(limits.cpus * _PERIOD_US)), encoding="ascii")
+
+
+def sweep_groups(known: frozenset[str], root: Path = _CGROUPS) -> list[str]:
+    """Remove empty groups of boxes that are not in `known`; returns their ids."""
+    gone = set()
+    for folder in _controllers(root).values():
+        for group in (folder / _PARENT).glob("bx*"):
+            if group.name not in known:
+                with contextlib.suppress(OSError):
+                    group.rmdir()
+                    gone.add(group.name)
+    return sorted(gone)
+
+
+def _controllers(root: Path) -> dict[str, Path]:
+    """Hierarchies in which this process may make groups: controller -> folder."""
+    if (root / "cgroup.controllers").exists():
+        present = (root / "cgroup.subtree_control").read_text(encoding="ascii").split()
+        found = {name: root for name in ("memory", "pids", "cpu") if name in present}
+    else:
+        found = {name: root / name for name in ("memory", "pids", "cpu") if (root / name / "cgroup.procs").exists()}
+    return {name: folder for name, folder in found.items() if os.access(folder, os.W_OK)}
+
+
+def _counter(file: Path, key: str) -> int:
+    """The number behind `key` in a file of `key number` lines; 0 if it is not there."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in file.read_text(encoding="ascii").splitlines():
+            name, _, value = line.partition(" ")
+            if name == key:
+                return int(value)
+    return 0

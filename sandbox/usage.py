@@ -1,0 +1,61 @@
+"""How much a box has written: measured while something runs, enforced by ending it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+INTERVAL_S = 1.0
+_SHARE = 20  # looking may take at most one part in twenty of the time
+
+
+@dataclass(slots=True)
+class _Watch:
+    exceeded: bool = False
+
+
+class DiskWatch:
+    """Looks at a box's upper layer every second or so while commands run in it."""
+
+    def __init__(self, tree: Path, limit_bytes: int) -> None:
+        self._tree, self._limit = tree, limit_bytes
+
+    @contextlib.contextmanager
+    def watching(self, stop: Callable[[], None]) -> Iterator[_Watch]:
+        """Call `stop` once if the limit is passed before the context ends."""
+        watch = _Watch()
+        task = asyncio.ensure_future(self._look(watch, stop))
+        try:
+            yield watch
+        finally:
+            task.cancel()
+
+    async def _look(self, watch: _Watch, stop: Callable[[], None]) -> None:
+        pause = INTERVAL_S
+        while True:
+            await asyncio.sleep(pause)
+            started = time.monotonic()
+            used = await asyncio.to_thread(bytes_below, self._tree)
+            pause = max(INTERVAL_S, _SHARE * (time.monotonic() - started))
+            if used > self._limit:
+                watch.exceeded = True
+                stop()
+                return
+
+
+def bytes_below(folder: Path) -> int:
+    """Bytes on disk of a tree, without following links; what vanishes meanwhile or cannot be read counts nothing."""
+    total, pending = 0, [os.fspath(folder)]
+    while pending:
+        with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                info = entry.stat(follow_symlinks=False)
+                total += info.st_blocks * 512
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+    return total
