@@ -7,11 +7,13 @@ isolates a box, `sandbox.supervisor` for its first process.
 from __future__ import annotations
 
 import asyncio
-import contextlib
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import structlog
 
 from sandbox.box import Box, BoxSpec, BoxState, Capabilities, Driver, Freeze, Mount
 from sandbox.bubblewrap_box import BubblewrapBox
@@ -20,8 +22,10 @@ from sandbox.image import Packer
 from sandbox.launch import Plan
 from sandbox.limits import ControlGroup, Limits, sweep_groups
 from sandbox.rootfs import BOX_FOLDERS, Rootfs, build
-from sandbox.store import BoxRecord, LayerRecord, LimitsRecord, Store, own
+from sandbox.store import BoxRecord, LayerRecord, LimitsRecord, Store, limits_of, own
 from sandbox.users import pick_uid
+
+log = structlog.get_logger()
 
 MAX_LAYERS = 30  # beyond this the layers of a snapshot are copied into one
 
@@ -37,7 +41,7 @@ class BubblewrapDriver(Driver):
         self._boxes: dict[str, BubblewrapBox] = {}
         self._capabilities: Capabilities | None = None
         self._rootfs: Rootfs | None = None
-        self._removals: set[asyncio.Task[None]] = set()
+        self._removals: dict[Path, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self.store.open)
@@ -54,7 +58,7 @@ class BubblewrapDriver(Driver):
         for box in self._boxes.values():
             await box.halt()
         if self._removals:
-            await asyncio.gather(*self._removals, return_exceptions=True)
+            await asyncio.gather(*self._removals.values(), return_exceptions=True)
         self.store.close()
 
     @property
@@ -84,9 +88,7 @@ class BubblewrapDriver(Driver):
             expires_at=None if spec.ttl_s is None else datetime.now(UTC) + timedelta(seconds=spec.ttl_s),
             uid=uid,
             layers=layer.layers if layer else (),
-            limits=LimitsRecord(
-                memory_bytes=spec.limits.memory_bytes, pids=spec.limits.pids, cpus=spec.limits.cpus, disk_bytes=spec.limits.disk_bytes
-            ),
+            limits=LimitsRecord(**asdict(spec.limits)),
             env=dict(spec.env),
             mounts=tuple((str(mount.source), mount.target) for mount in spec.mounts),
             labels=dict(spec.labels),
@@ -140,19 +142,19 @@ class BubblewrapDriver(Driver):
         for box in list(self._boxes.values()):
             if box.record.expires_at is not None and box.record.expires_at < now:
                 await box.delete()
-        for folder, uid in [*self.store.discard_unused(), *self.store.trash()]:
+        self.store.discard_unused()
+        for folder, uid in self.store.trash():
             self.remove_later(folder, uid)
 
-    def plan(self, record: BoxRecord, *, groups: frozenset[str]) -> Plan:
-        """How to start a box; `groups` are the controllers that bound it as a whole."""
-        limits = limits_of(record)
+    def plan(self, record: BoxRecord, *, controls: frozenset[str]) -> Plan:
+        """How to start a box; `controls` are the controllers that bound it as a whole."""
         return Plan(
             rootfs=self.rootfs,
             lower=tuple(self.store.layer_fs(layer) for layer in record.layers),
             folder=self.store.box_dir(record.id),
             uid=record.uid,
             mounts=tuple(Mount(Path(source), target) for source, target in record.mounts),
-            rlimits=tuple(limits.rlimits(per_process_memory="memory" not in groups)),
+            rlimits=tuple(limits_of(record).rlimits(controls)),
         )
 
     def forget(self, box_id: str) -> None:
@@ -160,15 +162,18 @@ class BubblewrapDriver(Driver):
         self._boxes.pop(box_id, None)
 
     def remove_later(self, folder: Path, uid: int | None) -> None:
-        """Remove a discarded folder without making anyone wait."""
-        task = asyncio.ensure_future(asyncio.to_thread(self._remove, folder, uid))
-        self._removals.add(task)
-        task.add_done_callback(self._removals.discard)
+        """Remove a discarded folder without making anyone wait; what fails stays for the next sweep."""
+        if folder not in self._removals:
+            self._removals[folder] = asyncio.ensure_future(self._remove(folder, uid))
 
-    def _remove(self, folder: Path, uid: int | None) -> None:
-        with contextlib.suppress(FileNotFoundError):  # another sweep was faster
-            Packer(self.rootfs, uid).remove(folder)
-            folder.rmdir()
+    async def _remove(self, folder: Path, uid: int | None) -> None:
+        try:
+            await asyncio.to_thread(Packer(self.rootfs, uid).remove, folder)
+            await asyncio.to_thread(folder.rmdir)
+        except (SandboxError, OSError) as error:
+            log.warning("a deleted box's files remain", folder=str(folder), error=str(error))
+        finally:
+            del self._removals[folder]
 
     def _adopt(self, record: BoxRecord) -> BubblewrapBox:
         box = BubblewrapBox(self, record)
@@ -219,8 +224,3 @@ _WEAKER = {
     "pids": "processes are bounded by RLIMIT_NPROC",
     "cpu": "processor time is not bounded",
 }
-
-
-def limits_of(record: BoxRecord) -> Limits:
-    """A record's bounds."""
-    return Limits(**record.limits.model_dump())

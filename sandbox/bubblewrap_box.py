@@ -30,7 +30,7 @@ from sandbox.image import Manifest, Packer
 from sandbox.launch import Running, launch
 from sandbox.limits import ControlGroup, Limits
 from sandbox.process import BoxSession, exec_words, run_to_end
-from sandbox.store import BoxRecord, own
+from sandbox.store import BoxRecord, limits_of, own
 from sandbox.usage import DiskWatch
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class BubblewrapBox(Box):
     @property
     def limits(self) -> Limits:
         """The bounds it was made with."""
-        return Limits(**self.record.limits.model_dump())
+        return limits_of(self.record)
 
     @property
     def _folder(self) -> Path:
@@ -147,7 +147,9 @@ class BubblewrapBox(Box):
     async def remove(self, path: str) -> None:
         await self._file(path, [b"remove", _path(path)])
 
-    async def _file(self, path: str, words: list[bytes], *, stdin: bytes | None = None, max_output_bytes: int = DEFAULT_OUTPUT_BYTES) -> bytes:
+    async def _file(
+        self, path: str, words: list[bytes], *, stdin: bytes | None = None, max_output_bytes: int = DEFAULT_OUTPUT_BYTES
+    ) -> bytes:
         result = await self._run([b"file", *words], timeout_s=FILE_DEADLINE_S, stdin=stdin, max_output_bytes=max_output_bytes)
         if result.exit_code == 0:
             return result.stdout
@@ -162,7 +164,7 @@ class BubblewrapBox(Box):
         """Start the supervisor over the files that are there."""
         self._group = ControlGroup(self.id)
         self._group.open(self.limits)
-        plan = self._driver.plan(self.record, groups=self._group.controls)
+        plan = self._driver.plan(self.record, controls=self._group.controls)
         try:
             self._running = await launch(self.id, plan, self._died)
             self._group.add(self._running.init_pid)
@@ -230,7 +232,9 @@ class BubblewrapBox(Box):
         ended = 0
         if self._running is not None:
             if self._running.link.active:
-                raise BoxBusy(f"box {self.id} runs {self._running.link.active} command(s), which a cold freeze would lose; wait, kill them or freeze warm")
+                raise BoxBusy(
+                    f"box {self.id} runs {self._running.link.active} command(s), which a cold freeze would lose; wait, kill them or freeze warm"
+                )
             ended = await self._running.link.ask("killall")
         self._driver.store.check_room()
         await self.halt()

@@ -74,9 +74,13 @@ class Packer:
         size = 0
         try:
             with archive.open("wb") as file, tempfile.TemporaryFile() as log:
-                tar = self._tar(tree, ["--create", "--sort=name", "--file=-", "."], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, log=log)
+                tar = self._tar(
+                    tree, ["--create", "--sort=name", "--file=-", "."], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, log=log
+                )
                 assert tar.stdout is not None
-                with zstandard.ZstdCompressor(level=3, write_checksum=True).stream_writer(_Hashing(file, outer.update), closefd=False) as zipper:
+                with zstandard.ZstdCompressor(level=3, write_checksum=True).stream_writer(
+                    _Hashing(file, outer.update), closefd=False
+                ) as zipper:
                     while chunk := tar.stdout.read(_CHUNK):
                         content.update(chunk)
                         size += len(chunk)
@@ -101,7 +105,9 @@ class Packer:
         except (OSError, zstandard.ZstdError) as error:
             raise ImageCorrupt(f"{archive} cannot be read: {error}") from error
         if size != expected.content_bytes or digest.hexdigest() != expected.content_sha256:
-            raise ImageCorrupt(f"{archive} does not match its manifest ({size} bytes, {digest.hexdigest()[:12]}…); the frozen files are damaged")
+            raise ImageCorrupt(
+                f"{archive} does not match its manifest ({size} bytes, {digest.hexdigest()[:12]}…); the frozen files are damaged"
+            )
 
     def unpack(self, archive: Path, tree: Path) -> None:
         """Write a verified archive's content into the empty folder `tree`. Raises DiskFull, ImageCorrupt."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,10 +34,12 @@ class Limits:
     cpus: float
     disk_bytes: int
 
-    def rlimits(self, *, per_process_memory: bool) -> list[str]:
-        """The supervisor's arguments that bound each process."""
-        words = ["RLIMIT_CORE=0", f"RLIMIT_FSIZE={self.disk_bytes}", "RLIMIT_NOFILE=8192", f"RLIMIT_NPROC={self.pids}"]
-        if per_process_memory:
+    def rlimits(self, controls: Collection[str]) -> list[str]:
+        """The supervisor's arguments that bound each process, given what a control group bounds already."""
+        words = ["RLIMIT_CORE=0", f"RLIMIT_FSIZE={self.disk_bytes}", "RLIMIT_NOFILE=8192"]
+        if "pids" not in controls:
+            words.append(f"RLIMIT_NPROC={self.pids}")
+        if "memory" not in controls:
             # DATA, not AS: runtimes such as node reserve far more address space than they use.
             words.append(f"RLIMIT_DATA={self.memory_bytes}")
         return words

@@ -305,5 +305,3 @@ async def _collect(fd: int, name: Stream, collector: _Collector) -> None:
             collector.add(name, data)
     finally:
         transport.close()
-
-

@@ -111,8 +111,8 @@ def _make(home: Path, bwrap: Path, source: bytes, filter_: bytes) -> None:
         (skeleton / folder).mkdir(parents=True, exist_ok=True)
     for name, text in _ETC.items():
         (skeleton / "etc" / name).write_text(text, encoding="ascii")
-    for name, target in _links().items():
-        (skeleton / name).symlink_to(target)
+    for name, link in _links().items():
+        (skeleton / name).symlink_to(link)
     for name in _real_folders():
         (skeleton / name).mkdir()
     cache = Path("/etc/ld.so.cache")

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ValidationError
 from sandbox.box import BoxState, Freeze
 from sandbox.errors import BoxNotFound, DiskFull, HostUnfit
 from sandbox.image import Manifest
+from sandbox.limits import Limits
 
 BOX_ID = re.compile(r"^bx[0-9a-f]{16}$")
 LAYER_ID = re.compile(r"^sn[0-9a-f]{14}$")
@@ -91,7 +92,9 @@ class Store:
                     folder.chmod(0o711)
             self._lock = os.open(self._boxes / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise HostUnfit(f"the data directory {self.root} cannot be used: {error.strerror} ({error.filename}); set BOX_DATA_DIR") from error
+            raise HostUnfit(
+                f"the data directory {self.root} cannot be used: {error.strerror} ({error.filename}); set BOX_DATA_DIR"
+            ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -121,7 +124,9 @@ class Store:
         """Raises DiskFull if fewer bytes are free."""
         free = shutil.disk_usage(self.root).free
         if free < need_bytes:
-            raise DiskFull(28, f"{self.root} has {free >> 20} MB left and {need_bytes >> 20} MB are needed; free some space or set BOX_DATA_DIR")
+            raise DiskFull(
+                28, f"{self.root} has {free >> 20} MB left and {need_bytes >> 20} MB are needed; free some space or set BOX_DATA_DIR"
+            )
 
     def new_box(self, uid: int | None) -> tuple[str, Path]:
         """Id and folder of a new box; only the box's user can enter it."""
@@ -180,7 +185,8 @@ class Store:
 
     def uids(self) -> set[int]:
         """Uids in use."""
-        return {record.uid for record in (*self.box_records(), *self.layer_records()) if record.uid is not None}
+        uids = [record.uid for record in self.box_records()] + [record.uid for record in self.layer_records()]
+        return {uid for uid in uids if uid is not None}
 
     def discard(self, folder: Path) -> Path | None:
         """Move a folder out of sight in one step; returns where it lies now, None if it was gone."""
@@ -191,8 +197,8 @@ class Store:
             return None
         return target
 
-    def discard_unused(self) -> list[tuple[Path, int | None]]:
-        """Move away folders without a record, and deleted layers that nothing rests on; returns (folder, uid)."""
+    def discard_unused(self) -> None:
+        """Move folders without a record, and deleted layers that nothing rests on, to the trash."""
         used: set[str] = set()
         for record in self.box_records():
             used.update(record.layers)
@@ -204,13 +210,17 @@ class Store:
         doomed += [folder for folder in self._layers.glob("sn*") if folder.name not in layers]
         boxes = {record.id for record in self.box_records()}
         doomed += [folder for folder in self._boxes.glob("bx*") if folder.name not in boxes]
-        owned = [(folder, _owner(folder)) for folder in doomed]
-        moved = [(self.discard(folder), uid) for folder, uid in owned]
-        return [(path, uid) for path, uid in moved if path is not None]
+        for folder in doomed:
+            self.discard(folder)
 
     def trash(self) -> list[tuple[Path, int | None]]:
         """What still waits to be removed: (folder, uid)."""
         return [(folder, _owner(folder)) for folder in self._trash.iterdir()]
+
+
+def limits_of(record: BoxRecord) -> Limits:
+    """A record's bounds."""
+    return Limits(**record.limits.model_dump())
 
 
 def own(path: Path, uid: int | None) -> None:
