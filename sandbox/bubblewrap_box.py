@@ -232,9 +232,8 @@ class BubblewrapBox(Box):
         ended = 0
         if self._running is not None:
             if self._running.link.active:
-                raise BoxBusy(
-                    f"box {self.id} runs {self._running.link.active} command(s), which a cold freeze would lose; wait, kill them or freeze warm"
-                )
+                count = self._running.link.active
+                raise BoxBusy(f"box {self.id} runs {count} command(s), which a cold freeze would lose; wait, kill them or freeze warm")
             ended = await self._running.link.ask("killall")
         self._driver.store.check_room()
         await self.halt()
@@ -282,7 +281,7 @@ class BubblewrapBox(Box):
         await asyncio.to_thread(packer.unpack, archive, upper)
         self.record.image = None
         self._driver.store.save_box(self.record)
-        archive.unlink()
+        await asyncio.to_thread(archive.unlink)
 
     async def delete(self) -> None:
         async with self._lock:

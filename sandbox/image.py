@@ -8,6 +8,7 @@ rights than the box had, and an image fits boxes of any uid on any host.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import subprocess
 import tempfile
@@ -77,11 +78,10 @@ class Packer:
                 tar = self._tar(
                     tree, ["--create", "--sort=name", "--file=-", "."], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, log=log
                 )
-                assert tar.stdout is not None
                 with zstandard.ZstdCompressor(level=3, write_checksum=True).stream_writer(
                     _Hashing(file, outer.update), closefd=False
                 ) as zipper:
-                    while chunk := tar.stdout.read(_CHUNK):
+                    while chunk := cast("IO[bytes]", tar.stdout).read(_CHUNK):
                         content.update(chunk)
                         size += len(chunk)
                         zipper.write(chunk)
@@ -114,9 +114,8 @@ class Packer:
         with tempfile.TemporaryFile() as log:
             arguments = ["--extract", "--same-permissions", "--delay-directory-restore", "--file=-"]
             tar = self._tar(tree, arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, log=log)
-            assert tar.stdin is not None
             try:
-                with tar.stdin as pipe:
+                with cast("IO[bytes]", tar.stdin) as pipe:
                     for chunk in _unzip(archive):
                         pipe.write(chunk)
             except BrokenPipeError:
@@ -161,19 +160,20 @@ class Packer:
         return subprocess.Popen(argv, stdin=stdin, stdout=stdout, stderr=log, close_fds=True, **owner)  # type: ignore[call-overload,no-any-return]
 
 
-class _Hashing:
+class _Hashing(io.RawIOBase):
     """A writable file that shows each piece to a digest."""
 
     def __init__(self, file: IO[bytes], update: Callable[[bytes], None]) -> None:
+        super().__init__()
         self._file, self._update = file, update
 
-    def write(self, data: bytes) -> int:
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
         """Write and digest."""
         self._update(data)
         return self._file.write(data)
-
-    def flush(self) -> None:
-        """Nothing is kept back here."""
 
 
 def _unzip(archive: Path) -> Iterator[bytes]:

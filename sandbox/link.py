@@ -109,19 +109,16 @@ class SupervisorLink:
 
     def _send(self, words: Sequence[bytes], fds: Sequence[int], exec_id: str | None) -> None:
         data = b"\0".join(words)
+        if len(data) > MAX_MESSAGE_BYTES:
+            self._pending.pop(exec_id or "", None)
+            raise BadRequest(f"the command line and environment take {len(data)} bytes; {MAX_MESSAGE_BYTES} is the limit")
         try:
-            if len(data) > MAX_MESSAGE_BYTES:
-                raise BadRequest(f"the command line and environment take {len(data)} bytes; {MAX_MESSAGE_BYTES} is the limit")
             socket.send_fds(self._socket, [data], list(fds))
         except BlockingIOError as error:
             raise BoxDead(f"box {self._box_id} does not read requests") from error
         except OSError as error:
             self._die()
             raise BoxDead(f"box {self._box_id} has ended") from error
-        except BadRequest:
-            if exec_id is not None:
-                self._pending.pop(exec_id, None)
-            raise
 
     def _die(self) -> None:
         if not self.dead:
@@ -183,7 +180,8 @@ class _Exec:
 
     async def terminal(self) -> int:
         """The master of its terminal, as a descriptor the caller owns."""
-        assert self.pending.terminal is not None
+        if self.pending.terminal is None:
+            raise BadRequest("this program was started without a terminal")
         async with asyncio.timeout(ANSWER_S):
             return await self.pending.terminal
 

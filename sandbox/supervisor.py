@@ -21,7 +21,7 @@ box ends.
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found,unused-ignore]
 import _socket
 import os
 import resource
@@ -256,7 +256,7 @@ def run_program(args: list[bytes], env: dict[bytes, bytes], cwd: bytes, tty: boo
 
 def complain(subject: bytes, error: OSError, code: int) -> None:
     """Say why a program could not be started, and end with its exit code."""
-    os.write(2, b"box: %s: %s\n" % (subject, os.strerror(error.errno).encode()))
+    os.write(2, b"box: %s: %s\n" % (subject, os.strerror(error.errno or 0).encode()))
     os._exit(code)
 
 
