@@ -1,0 +1,144 @@
+"""One request, one report: reads the change, runs the tools side by side, prints what is new."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import complexity, hidden_text, hotspots, imports, javascript, manifests, ruff, secret_scan, shellcheck, zizmor
+from .changes import changes
+from .contents import load
+from .git import GitError, Repository
+from .model import ARCHITECTURE, QUALITY, ROLES, SECURITY, Context, Outcome
+from .process import Deadline
+from .report import Report
+from .text import clip
+
+VERSION = 1
+MAX_REQUEST = 1_000_000
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool by the name findings carry, with the roles it works for."""
+
+    name: str
+    collect: Callable[[Context], Outcome]
+    roles: tuple[str, ...]
+
+
+TOOLS = (
+    Tool("ruff", ruff.collect, (SECURITY, QUALITY)),
+    Tool("detect-secrets", secret_scan.collect, (SECURITY,)),
+    Tool("hidden-text", hidden_text.collect, (SECURITY,)),
+    Tool("zizmor", zizmor.collect, (SECURITY,)),
+    Tool("shellcheck", shellcheck.collect, (SECURITY, QUALITY)),
+    Tool("lizard", complexity.collect, (QUALITY,)),
+    Tool("grimp", imports.collect, (ARCHITECTURE,)),
+    Tool("manifests", manifests.collect, (ARCHITECTURE,)),
+    Tool("hot-spots", hotspots.collect, (ARCHITECTURE,)),
+    Tool("js-imports", javascript.collect, (ARCHITECTURE,)),
+)
+
+
+class BadRequest(ValueError):
+    """The JSON on stdin does not say what to do."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked: paths in the box, two commits, a role or tools, seconds, and paths to look at (None: all)."""
+
+    repo: str
+    base_sha: str
+    head_sha: str
+    tools: tuple[Tool, ...]
+    roles: frozenset[str]
+    tools_dir: str
+    deadline_s: float
+    only_paths: frozenset[str] | None
+
+    @classmethod
+    def parse(cls, data: dict[str, Any]) -> Request:
+        try:
+            role, names = data.get("role"), data.get("tools")
+            tools = tuple(tool for tool in TOOLS if (tool.name in names if names is not None else role in tool.roles))
+            only = data.get("only_paths")
+            commits = [str(data[key]) for key in ("base_sha", "head_sha")]
+            if not tools or not all(c.isalnum() and len(c) in (40, 64) for c in commits):
+                raise BadRequest(
+                    f"no tools for role {role!r} and tools {names!r}" if not tools else "base_sha and head_sha must be full commit ids"
+                )
+            return cls(
+                repo=str(data["repo"]),
+                base_sha=commits[0],
+                head_sha=commits[1],
+                tools=tools,
+                roles=frozenset([role] if names is None else ROLES),
+                tools_dir=str(data["tools_dir"]),
+                deadline_s=float(data["deadline_s"]),
+                only_paths=None if only is None else frozenset(only),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BadRequest(f"the request lacks or misuses {error}") from error
+
+
+def main() -> int:
+    """The program; returns its exit code."""
+    try:
+        request = Request.parse(json.loads(sys.stdin.buffer.read(MAX_REQUEST)))
+        with tempfile.TemporaryDirectory(prefix="evidence-") as scratch:
+            report = collect(request, scratch)
+    except (ValueError, GitError, OSError) as error:
+        print(clip(f"{type(error).__name__}: {error}".replace("\n", " ")), file=sys.stderr)
+        return 2
+    json.dump(report, sys.stdout)
+    return 0
+
+
+def collect(request: Request, scratch: str) -> dict[str, object]:
+    """The whole report.
+
+    Raises:
+        GitError: the repository or one of the commits cannot be read.
+    """
+    deadline = Deadline(request.deadline_s)
+    empty = Path(scratch, "empty")
+    empty.mkdir()
+    repository = Repository(request.repo, str(empty), deadline)
+    found = changes(repository, request.base_sha, request.head_sha)
+    report = Report(VERSION, found, request.only_paths)
+    report.not_covered += load(repository, [found[i] for i in report.wanted])
+    context = Context(repository, found, request.base_sha, request.head_sha, request.roles, request.tools_dir, scratch, deadline)
+    versions = _versions(request.tools_dir)
+    with ThreadPoolExecutor(len(request.tools)) as pool:
+        futures = [pool.submit(_timed, tool, context) for tool in request.tools]
+        for tool, future in zip(request.tools, futures):  # noqa: B905 - `strict` needs Python 3.10
+            outcome, seconds = future.result()
+            report.add(tool.name, versions.get(tool.name, ""), outcome, seconds)
+    return report.as_json()
+
+
+def _timed(tool: Tool, context: Context) -> tuple[Outcome, float]:
+    """Run a tool; what it raises is its failure, so that the others' results are not lost with it."""
+    began = time.monotonic()
+    try:
+        outcome = tool.collect(context)
+    except Exception as error:  # the boundary between tools: hostile input may break any of them in its own way
+        outcome = Outcome(status="failed", detail=clip(f"{type(error).__name__}: {error}", 300))
+    return outcome, time.monotonic() - began
+
+
+def _versions(tools_dir: str) -> dict[str, str]:
+    try:
+        versions = json.loads(Path(tools_dir, "versions.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(version) for name, version in versions.items()} if isinstance(versions, dict) else {}

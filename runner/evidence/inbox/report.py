@@ -1,0 +1,114 @@
+"""The JSON that leaves the box: bounded, and saying what the bounds cut."""
+
+from __future__ import annotations
+
+import json
+
+from .changes import Change
+from .edits import replacement
+from .enclosing import function_at
+from .model import Outcome, Raw
+from .novelty import Lines, new
+from .text import LINE_LIMIT, clip, show
+
+MAX_RESULTS = 2000
+MAX_FILES = 20_000
+MAX_BYTES = 16_000_000
+CONTEXT = 3
+EXCERPT = 40
+MASK = "****"
+
+
+class Report:
+    """Collects the outcomes of all tools. `wanted` are the indices of the files asked for."""
+
+    def __init__(self, version: int, changes: list[Change], only_paths: frozenset[str] | None) -> None:
+        self._version = version
+        self._changes = changes
+        self._lines = Lines(changes)
+        self._paths = [show(change.path) for change in changes]
+        self.wanted = [i for i, path in enumerate(self._paths) if only_paths is None or path in only_paths]
+        self._asked = frozenset(self.wanted)
+        self._results: list[dict[str, object]] = []
+        self._tools: list[dict[str, object]] = []
+        self._masks: dict[tuple[int, int], list[str]] = {}
+        self._found: list[tuple[str, Raw]] = []
+        self.not_covered: list[str] = []
+
+    def add(self, tool: str, version: str, outcome: Outcome, seconds: float) -> None:
+        """Take over what one tool did."""
+        found = [raw for raw in new(outcome.results, self._changes, self._lines) if raw.place.index in self._asked]
+        if len(found) > MAX_RESULTS:
+            self.not_covered.append(f"{tool} found {len(found)} problems; only the first {MAX_RESULTS} are reported.")
+        for raw in found[:MAX_RESULTS]:
+            self._found.append((tool, raw))
+            if raw.mask:
+                self._masks.setdefault((raw.place.index, raw.start), []).append(raw.mask)
+        self.not_covered += outcome.not_covered
+        if outcome.status != "ok":
+            self.not_covered.append(f"{tool} {outcome.status.replace('_', ' ')}: {outcome.detail}.")
+        self._tools.append(
+            {"tool": tool, "version": version, "status": outcome.status, "seconds": round(seconds, 3), "detail": clip(outcome.detail, 500)}
+        )
+
+    def as_json(self) -> dict[str, object]:
+        """The report as plain JSON values."""
+        results = self._bounded()
+        if len(self.wanted) > MAX_FILES:
+            self.not_covered.append(f"{len(self.wanted)} files are changed; only the first {MAX_FILES} are listed.")
+        return {
+            "version": self._version,
+            "changed_files": [self._file(index) for index in self.wanted[:MAX_FILES]],
+            "results": results,
+            "tools": self._tools,
+            "not_covered": [clip(sentence) for sentence in dict.fromkeys(self.not_covered)][:100],
+        }
+
+    def _bounded(self) -> list[dict[str, object]]:
+        results: list[dict[str, object]] = []
+        size = 0
+        for tool, raw in self._found:
+            result = self._result(tool, raw)
+            size += len(json.dumps(result))
+            if size > MAX_BYTES:
+                self.not_covered.append(f"Only {len(results)} of {len(self._found)} results fit into the report.")
+                break
+            results.append(result)
+        return results
+
+    def _file(self, index: int) -> dict[str, object]:
+        change = self._changes[index]
+        return {
+            "path": self._paths[index],
+            "status": change.status,
+            "added_lines": change.added_lines,
+            "deleted_lines": change.deleted_lines,
+        }
+
+    def _result(self, tool: str, raw: Raw) -> dict[str, object]:
+        index = raw.place.index
+        lines = self._lines.of("head", index)
+        first, last = max(1, raw.start - CONTEXT), min(len(lines), raw.end + CONTEXT)
+        last = min(last, first + EXCERPT - 1)
+        excerpt = {"start_line": first, "lines": [self._line(index, number) for number in range(first, last + 1)]}
+        extra = dict(raw.extra)
+        if function := function_at(lines, raw.start):
+            extra.setdefault("function", clip(function, 120))
+        suggestion = replacement([show(line, 1_000_000) for line in lines], raw.start, raw.end, raw.edits) if raw.edits else None
+        return {
+            "tool": tool,
+            "rule": raw.rule,
+            "path": self._paths[index],
+            "start_line": raw.start,
+            "end_line": raw.end,
+            "message": raw.message,
+            "extra": extra,
+            "suggestion": suggestion if suggestion is not None and len(suggestion) <= 4000 else None,
+            "excerpt": excerpt,
+        }
+
+    def _line(self, index: int, number: int) -> str:
+        text = self._lines.of("head", index)[number - 1].rstrip(b"\r").decode("utf-8", "backslashreplace")
+        for secret in self._masks.get((index, number), ()):
+            text = text.replace(secret, secret[:2] + MASK)
+        return clip(text, LINE_LIMIT)
