@@ -22,8 +22,8 @@ from sandbox.image import Packer
 from sandbox.launch import Plan
 from sandbox.limits import ControlGroup, Limits, sweep_groups
 from sandbox.rootfs import BOX_FOLDERS, Rootfs, build
-from sandbox.store import BoxRecord, LayerRecord, LimitsRecord, Store, limits_of, own
-from sandbox.users import pick_uid
+from sandbox.store import BoxRecord, LayerRecord, LimitsRecord, Store, limits_of
+from sandbox.users import own, pick_uid
 
 log = structlog.get_logger()
 

@@ -30,8 +30,9 @@ from sandbox.image import Manifest, Packer
 from sandbox.launch import Running, launch
 from sandbox.limits import ControlGroup, Limits
 from sandbox.process import BoxSession, exec_words, run_to_end
-from sandbox.store import BoxRecord, limits_of, own
+from sandbox.store import BoxRecord, limits_of
 from sandbox.usage import DiskWatch
+from sandbox.users import own
 
 if TYPE_CHECKING:
     from sandbox.bubblewrap import BubblewrapDriver
@@ -194,17 +195,10 @@ class BubblewrapBox(Box):
     async def _copy_upper(self, target: Path) -> None:
         """Keep a copy of the files, because processes still write to the originals, or they lie in an image."""
         packer = Packer(self._driver.rootfs, self.record.uid)
-        target.mkdir(mode=0o755)
-        own(target, self.record.uid)
         if self.record.image is not None:
-            await asyncio.to_thread(packer.unpack, self._folder / "image.tar.zst", target)
-            return
-        copy = target.parent / "copy.tar.zst"
-        try:
-            await asyncio.to_thread(packer.pack, self._folder / "upper", copy)
-            await asyncio.to_thread(packer.unpack, copy, target)
-        finally:
-            copy.unlink(missing_ok=True)
+            await asyncio.to_thread(packer.unpack_anew, self._folder / "image.tar.zst", target)
+        else:
+            await asyncio.to_thread(packer.copy, self._folder / "upper", target)
 
     async def _move_upper(self, target: Path, layer_id: str) -> None:
         """The upper layer becomes the snapshot and the box goes on with an empty one: constant time."""

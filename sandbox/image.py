@@ -15,13 +15,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 import zstandard
 from pydantic import BaseModel, ConfigDict
 
 from sandbox.errors import DiskFull, ImageCorrupt, SandboxError
 from sandbox.rootfs import Rootfs
+from sandbox.users import own
 
 FORMAT = 1
 PACK_DEADLINE_S = 600.0
@@ -79,7 +80,7 @@ class Packer:
                     tree, ["--create", "--sort=name", "--file=-", "."], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, log=log
                 )
                 with zstandard.ZstdCompressor(level=3, write_checksum=True).stream_writer(
-                    _Hashing(file, outer.update), closefd=False
+                    cast("IO[bytes]", _Hashing(file, outer.update)), closefd=False
                 ) as zipper:
                     while chunk := cast("IO[bytes]", tar.stdout).read(_CHUNK):
                         content.update(chunk)
@@ -124,6 +125,21 @@ class Packer:
                 tar.kill()
                 raise ImageCorrupt(f"{archive} cannot be read: {error}") from error
             _finish(tar, log, f"unpacking {archive}")
+
+    def unpack_anew(self, archive: Path, tree: Path) -> None:
+        """Like `unpack`, into a folder that is made for it."""
+        tree.mkdir(mode=0o755)
+        own(tree, self.uid)
+        self.unpack(archive, tree)
+
+    def copy(self, tree: Path, target: Path) -> None:
+        """Copy a tree that may change meanwhile into a new folder, by way of an archive beside it."""
+        archive = target.parent / "copy.tar.zst"
+        try:
+            self.pack(tree, archive)
+            self.unpack_anew(archive, target)
+        finally:
+            archive.unlink(missing_ok=True)
 
     def remove(self, tree: Path) -> None:
         """Empty a folder, whatever modes the box has given its files."""

@@ -25,6 +25,7 @@ from sandbox.box import BoxState, Freeze
 from sandbox.errors import BoxNotFound, DiskFull, HostUnfit
 from sandbox.image import Manifest
 from sandbox.limits import Limits
+from sandbox.users import own
 
 BOX_ID = re.compile(r"^bx[0-9a-f]{16}$")
 LAYER_ID = re.compile(r"^sn[0-9a-f]{14}$")
@@ -221,12 +222,6 @@ class Store:
 def limits_of(record: BoxRecord) -> Limits:
     """A record's bounds."""
     return Limits(**record.limits.model_dump())
-
-
-def own(path: Path, uid: int | None) -> None:
-    """Give a folder to a box's user."""
-    if uid is not None:
-        os.chown(path, uid, uid)
 
 
 def _owner(folder: Path) -> int | None:

@@ -49,3 +49,9 @@ def _mapped_range(uid_map: str) -> range:
         )
     # The upper half: the lower one holds the container's own users.
     return range(inside + count // 2, inside + count)
+
+
+def own(path: Path, uid: int | None) -> None:
+    """Give a folder to a box's user."""
+    if uid is not None:
+        os.chown(path, uid, uid)
