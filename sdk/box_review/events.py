@@ -1,7 +1,7 @@
 """Events of a running review, as streamed by `GET /v1/reviews/{id}/events`.
 
-A lane is one box of the review: a role's name, or `jury`. Events of one review are numbered without
-gaps by `seq`, so that a client that lost its connection continues with `Last-Event-ID`.
+A lane is one box of the review: a role's name, or `jury`. Each event has an id on the stream, so that a
+client that lost its connection continues with `Last-Event-ID`.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class ReviewRequest(ContractModel):
         roles: reviewers to run, in parallel.
         harness: what reviews: `static` (analyzers only) or, where configured, an agent.
         driver: what isolates the boxes; `auto` takes the best the host has.
-        timeout_s: wall time of the whole review in seconds.
+        timeout_s: seconds the reviewers have from the moment the review is queued; the jury has two minutes more.
         max_comments: findings beyond this many are listed folded.
         fail_on: severity from which the conclusion is `failure`; None never fails.
     """

@@ -1,0 +1,92 @@
+"""How bot and runner meet in Redis: names of keys, payloads of jobs, what a runner host says of itself.
+
+Only names and models; each side brings its own Redis client. Payloads are JSON, never pickle: who can
+write to Redis must not be able to run code in a worker.
+
+Keys:
+    box:runner                   the queue of runner jobs (arq)
+    box:runner:bell              list that wakes a waiting runner; losing entries only costs half a second
+    box:hosts                    hash: host id -> HostReport
+    box:reviews:active           sorted set: ids of reviews without a verdict, by deadline (Unix seconds)
+    box:review:{id}              hash: request, created_at, deadline_at, status, record, `role:{role}` -> RoleReport
+    box:review:{id}:events       stream of ReviewEvent in the field `event`
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from pydantic import Field
+
+from box_review.finding import ContractModel, Role
+from box_review.review import ReviewId
+
+QUEUE = "box:runner"
+BELL = "box:runner:bell"
+HOSTS = "box:hosts"
+ACTIVE = "box:reviews:active"
+AGENT_JOB, JURY_JOB = "review_role", "judge"
+KEEP_S = 30 * 24 * 3600
+JURY_S = 120.0
+"""Seconds the jury has after the reviewers' deadline."""
+
+
+def review_key(review_id: str) -> str:
+    """Hash of one review."""
+    return f"box:review:{review_id}"
+
+
+def events_key(review_id: str) -> str:
+    """Stream of one review's events."""
+    return f"box:review:{review_id}:events"
+
+
+def role_field(role: str) -> str:
+    """Field of a review's hash that holds a role's RoleReport."""
+    return f"role:{role}"
+
+
+def job_id(review_id: str, lane: str) -> str:
+    """Id of the job that works on one lane: a role, or `jury`. One id, one job: enqueueing twice is harmless."""
+    return f"review:{review_id}:{lane}"
+
+
+class AgentJob(ContractModel):
+    """Review one change in one role."""
+
+    version: Literal[1] = 1
+    review_id: ReviewId
+    role: Role
+
+
+class JuryJob(ContractModel):
+    """Judge what the reviewers of one review claim."""
+
+    version: Literal[1] = 1
+    review_id: ReviewId
+
+
+class HostReport(ContractModel):
+    """What a runner host can do; `seen_at` (Unix seconds) is its last sign of life."""
+
+    id: str = Field(max_length=64)
+    version: str
+    capacity: int
+    drivers: tuple[str, ...]
+    harnesses: tuple[str, ...]
+    roles: tuple[str, ...]
+    seen_at: float
+
+
+def encode(payload: dict[str, Any]) -> bytes:
+    """A job as arq stores it."""
+    return json.dumps(payload, separators=(",", ":"), default=str).encode()
+
+
+def decode(payload: bytes) -> dict[str, Any]:
+    """A stored job. Raises ValueError if it is none."""
+    job = json.loads(payload)
+    if not isinstance(job, dict):
+        raise ValueError("a job is a JSON object")
+    return job
