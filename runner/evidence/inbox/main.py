@@ -81,7 +81,7 @@ class Request:
                 base_sha=commits[0],
                 head_sha=commits[1],
                 tools=tools,
-                roles=frozenset([role] if names is None else ROLES),
+                roles=frozenset([role] if role in ROLES else ROLES),
                 tools_dir=str(data["tools_dir"]),
                 deadline_s=float(data["deadline_s"]),
                 only_paths=None if only is None else frozenset(only),
