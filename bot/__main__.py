@@ -1,0 +1,44 @@
+"""The bot: `python -m bot [--fd N]`. Settings come from the environment; see `.env.example`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import structlog
+import uvicorn
+from pydantic import ValidationError
+
+from bot.app import create_app
+from bot.settings import BotSettings
+
+
+def main() -> int:
+    """Exit codes: 0 stopped as told; 2 a setting cannot be used; 3 the address cannot be listened on."""
+    parser = argparse.ArgumentParser(prog="python -m bot", description="box-review's HTTP front; settings come from the environment")
+    parser.add_argument("--fd", type=int, help="serve on this inherited listening socket instead of HOST and PORT")
+    arguments = parser.parse_args()
+    try:
+        settings = BotSettings()
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            print(f"bot: {'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}", file=sys.stderr)
+        return 2
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        fd=arguments.fd,
+        log_level="warning" if settings.log_level == "info" else settings.log_level,
+        access_log=settings.log_level == "debug",
+        timeout_graceful_shutdown=3,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    server.run()
+    return 0 if server.started else 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""Routes of the review API; `docs/api.md` shows them in use."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from arq.connections import ArqRedis
+from box_review import ReviewRecord, ReviewRequest
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+from redis.exceptions import RedisError
+
+from bot.errors import NoSuchReview, Refused
+from bot.keys import Keys
+from bot.reviews import Reviews
+from bot.sources import Sources
+
+READY_HOST_S = 30.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """What routes work with."""
+
+    keys: Keys
+    redis: ArqRedis
+    sources: Sources
+    reviews: Reviews
+
+
+class Accepted(BaseModel):
+    """Answer to a request that was queued."""
+
+    review_id: str
+
+
+class SourceKept(BaseModel):
+    """Answer to an upload."""
+
+    sha256: str
+    size: int
+
+
+def service_of(request: Request) -> Service:
+    """The application's service."""
+    service: Service = request.app.state.service
+    return service
+
+
+async def authorized(request: Request, x_box_api_key: Annotated[str | None, Header()] = None) -> Service:
+    """The service, for callers with a key. Raises Refused."""
+    service = service_of(request)
+    if not service.keys.accept(x_box_api_key):
+        raise Refused("the API key is missing or wrong; send it as X-Box-Api-Key", 401)
+    return service
+
+
+Authorized = Annotated[Service, Depends(authorized)]
+ReviewIdPath = Annotated[str, Path(max_length=64)]
+Sha256Path = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+
+health = APIRouter()
+router = APIRouter(prefix="/v1")
+
+
+@health.get("/healthz")
+async def alive() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@health.get("/readyz")
+async def ready(request: Request, response: Response) -> dict[str, str]:
+    """Reviews can be asked for: the queue answers and a runner host is alive."""
+    problem = ""
+    try:
+        async with asyncio.timeout(3):
+            hosts = await service_of(request).reviews.hosts()
+        if not any(time.time() - host.seen_at < READY_HOST_S for host in hosts):
+            problem = "no runner host is alive"
+    except (RedisError, OSError, TimeoutError):
+        problem = "the queue cannot be reached"
+    response.status_code = 503 if problem else 200
+    return {"status": problem or "ok"}
+
+
+@router.head("/sources/{sha256}")
+async def has_source(sha256: Sha256Path, service: Authorized) -> Response:
+    """Whether an archive needs no upload."""
+    return Response(status_code=200 if await service.sources.has(sha256) else 404)
+
+
+@router.put("/sources/{sha256}", status_code=201)
+async def put_source(sha256: Sha256Path, request: Request, service: Authorized) -> SourceKept:
+    """Upload an archive, streamed."""
+    return SourceKept(sha256=sha256, size=await service.sources.keep(sha256, request.stream()))
+
+
+@router.post("/reviews", status_code=202)
+async def create_review(body: ReviewRequest, service: Authorized) -> Accepted:
+    """Queue a review of an uploaded change."""
+    return Accepted(review_id=await service.reviews.create(body))
+
+
+@router.get("/reviews/{review_id}")
+async def get_review(review_id: ReviewIdPath, service: Authorized) -> ReviewRecord:
+    """The review as it stands; `status` says whether it is over."""
+    _check_id(review_id)
+    return await service.reviews.record(review_id)
+
+
+@router.delete("/reviews/{review_id}")
+async def cancel_review(review_id: ReviewIdPath, service: Authorized) -> ReviewRecord:
+    """Stop a review; returns what became of it."""
+    _check_id(review_id)
+    return await service.reviews.cancel(review_id)
+
+
+@router.get("/reviews/{review_id}/events")
+async def review_events(
+    review_id: ReviewIdPath, service: Authorized, last_event_id: Annotated[str, Header(pattern=r"^\d+(-\d+)?$")] = "0"
+) -> StreamingResponse:
+    """Events of a review as they come (SSE), from the first or from after `Last-Event-ID`."""
+    _check_id(review_id)
+    if not await service.reviews.exists(review_id):
+        raise NoSuchReview(review_id)
+    stream = _as_sse(service.reviews.events(review_id, last_event_id))
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
+async def _as_sse(events: AsyncIterator[tuple[str, str] | None]) -> AsyncIterator[str]:
+    async for event in events:
+        yield ": still here\n\n" if event is None else f"id: {event[0]}\ndata: {event[1]}\n\n"
+
+
+def _check_id(review_id: str) -> None:
+    """Ids become names of keys and files."""
+    if not (review_id.startswith("rv-") and review_id[3:].isalnum() and review_id.isascii()):
+        raise NoSuchReview(review_id)

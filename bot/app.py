@@ -1,0 +1,61 @@
+"""The HTTP front: FastAPI application, its lifetime and its errors."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import structlog
+from box_review import __version__
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from redis.exceptions import RedisError
+
+from bot import api
+from bot.errors import Refused
+from bot.keys import Keys
+from bot.queue import connect
+from bot.reviews import Reviews
+from bot.settings import BotSettings
+from bot.sources import Sources
+
+log = structlog.get_logger()
+
+
+def create_app(settings: BotSettings) -> FastAPI:
+    """The application. Errors are answered as `{"error": sentence}`."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        redis = connect(settings.redis_url)
+        sources = Sources(settings.artifacts_url, settings.box_max_source_bytes)
+        app.state.service = api.Service(
+            keys=Keys.of(settings), redis=redis, sources=sources, reviews=Reviews(redis, sources, settings.artifacts_url)
+        )
+        yield
+        await redis.aclose(close_connection_pool=True)
+
+    app = FastAPI(title="box-review", version=__version__, lifespan=lifespan)
+    app.include_router(api.health)
+    app.include_router(api.router)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(RedisError, _unavailable)
+    return app
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    status = error.status_code if isinstance(error, Refused) else 500
+    return JSONResponse({"error": str(error)}, status)
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    said = "; ".join(f"{'.'.join(str(part) for part in problem['loc'][1:]) or 'body'}: {problem['msg']}" for problem in problems[:5])
+    return JSONResponse({"error": said}, 422)
+
+
+async def _unavailable(_: Request, error: Exception) -> JSONResponse:
+    log.error("the queue does not answer", error=str(error))
+    return JSONResponse({"error": "the queue cannot be reached; try again shortly"}, 503)

@@ -1,0 +1,42 @@
+"""API keys: who may use the server."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from bot.settings import BotSettings
+
+
+class Keys:
+    """The keys that are accepted, compared in constant time."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._keys = [key.encode() for key in keys]
+
+    def accept(self, key: str | None) -> bool:
+        """True if the key is one of ours."""
+        given = (key or "").encode()
+        return any([hmac.compare_digest(given, known) for known in self._keys])  # noqa: C419 - all are compared, so that time tells nothing
+
+    @classmethod
+    def of(cls, settings: BotSettings) -> Keys:
+        """The configured keys, or the one kept in the data directory, which is made if need be."""
+        configured = [key.get_secret_value() for key in settings.box_api_keys]
+        return cls(configured or [own_key(settings.box_data_dir)])
+
+
+def own_key(data_dir: Path) -> str:
+    """The server's generated key; only its user can read the file."""
+    file = data_dir / "api-key"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return file.read_text(encoding="ascii").strip()
+    with os.fdopen(handle, "w", encoding="ascii") as opened:
+        opened.write(key := f"box_{secrets.token_urlsafe(32)}")
+    return key

@@ -1,0 +1,184 @@
+"""Reviews as clients see them: asked for, watched, read, cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import string
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import fsspec
+from arq.connections import ArqRedis
+from box_review import Conclusion, JuryReport, ReviewRecord, ReviewRequest, ReviewStatus, RoleReport, RoleStatus
+from box_review.events import FinishedEvent, LaneEvent
+from box_review.jobs import ACTIVE, AGENT_JOB, HOSTS, JURY_S, KEEP_S, AgentJob, HostReport, events_key, job_id, review_key, role_field
+
+from bot.errors import NoSuchReview, Refused
+from bot.queue import STREAM_WAIT_S, abort, submit
+from bot.sources import Sources
+
+HOST_FORGOTTEN_S = 24 * 3600.0
+_ID_LETTERS = string.digits + string.ascii_lowercase
+
+_CANCEL = """
+local status = redis.call('hget', KEYS[1], 'status')
+if not status or (status ~= 'queued' and status ~= 'running') then return 0 end
+redis.call('hset', KEYS[1], 'status', 'cancelled', 'record', ARGV[2])
+redis.call('zrem', KEYS[2], ARGV[1])
+return 1
+"""
+
+
+class Reviews:
+    """The client's half of `box_review.jobs`."""
+
+    def __init__(self, redis: ArqRedis, sources: Sources, artifacts_url: str) -> None:
+        self._redis = redis
+        self._sources = sources
+        self._fs, self._root = fsspec.core.url_to_fs(artifacts_url)
+
+    async def create(self, request: ReviewRequest) -> str:
+        """Queue a review; returns its id.
+
+        Raises:
+            Refused: no host can do what is asked, or the source was not uploaded.
+        """
+        _check(request, await self.hosts())
+        if not await self._sources.has(request.source):
+            raise Refused(f"the source {request.source} was not uploaded; PUT /v1/sources/{request.source} first", 409)
+        review_id = "rv-" + "".join(secrets.choice(_ID_LETTERS) for _ in range(16))
+        now = time.time()
+        fields = {
+            "request": request.model_dump_json(),
+            "created_at": repr(now),
+            "deadline_at": repr(now + request.timeout_s),
+            "status": ReviewStatus.QUEUED.value,
+        }
+        for role in request.roles:
+            fields[role_field(role)] = RoleReport(role=role, status=RoleStatus.QUEUED, harness=request.harness).model_dump_json()
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(review_key(review_id), mapping=fields)
+            pipe.expire(review_key(review_id), KEEP_S)
+            pipe.zadd(ACTIVE, {review_id: now + request.timeout_s + JURY_S})
+            for role in request.roles:
+                pipe.xadd(events_key(review_id), {"event": LaneEvent(lane=role, stage="waiting").model_dump_json()})
+            pipe.expire(events_key(review_id), KEEP_S)
+            await pipe.execute()
+        # Should this process die here, a runner finds roles without a job and queues them.
+        for role in request.roles:
+            await submit(self._redis, AGENT_JOB, AgentJob(review_id=review_id, role=role), job_id(review_id, role))
+        return review_id
+
+    async def record(self, review_id: str) -> ReviewRecord:
+        """The review as it stands. Raises NoSuchReview."""
+        fields = await self._fields(review_id)
+        if fields is None:
+            return await self._archived(review_id)
+        if "record" in fields:
+            return ReviewRecord.model_validate_json(fields["record"])
+        return _provisional(review_id, fields)
+
+    async def cancel(self, review_id: str) -> ReviewRecord:
+        """Stop a review; one that is over stays as it is. Raises NoSuchReview."""
+        fields = await self._fields(review_id)
+        if fields is None or "record" in fields:
+            return await self.record(review_id)
+        record = _cancelled(_provisional(review_id, fields))
+        arguments = (review_id, record.model_dump_json())
+        if await self._redis.eval(_CANCEL, 2, review_key(review_id), ACTIVE, *arguments):  # type: ignore[misc]
+            await abort(self._redis, [job_id(review_id, lane) for lane in (*(report.role for report in record.roles), "jury")])
+            event = FinishedEvent(status=record.status, conclusion=record.conclusion, at_s=record.duration_s)
+            await self._redis.xadd(events_key(review_id), {"event": event.model_dump_json()})
+        return await self.record(review_id)
+
+    async def events(self, review_id: str, after: str) -> AsyncIterator[tuple[str, str] | None]:
+        """Ids and JSON of a review's events after one id, as they come; None where nothing came for a while. Ends with the last."""
+        last = after
+        while True:
+            answer: Any = await self._redis.xread({events_key(review_id): last}, count=200, block=int(STREAM_WAIT_S * 1000))
+            entries = answer[0][1] if answer else []
+            for entry_id, fields in entries:
+                last = entry_id.decode()
+                event = fields[b"event"].decode()
+                yield last, event
+                if '"kind":"finished"' in event:
+                    return
+            if not entries:
+                yield None
+
+    async def exists(self, review_id: str) -> bool:
+        """True if the review's events can be read."""
+        return bool(await self._redis.exists(review_key(review_id)))
+
+    async def hosts(self) -> list[HostReport]:
+        """Runner hosts heard of within a day."""
+        reports = [HostReport.model_validate_json(value) for value in await self._redis.hvals(HOSTS)]  # type: ignore[misc]
+        return [report for report in reports if time.time() - report.seen_at < HOST_FORGOTTEN_S]
+
+    async def _fields(self, review_id: str) -> dict[str, str] | None:
+        raw = await self._redis.hgetall(review_key(review_id))  # type: ignore[misc]
+        fields = {key.decode(): value.decode() for key, value in raw.items()}
+        return fields if "request" in fields else None
+
+    async def _archived(self, review_id: str) -> ReviewRecord:
+        path = f"{self._root}/reviews/{review_id}/record.json"
+        try:
+            return ReviewRecord.model_validate_json(await asyncio.to_thread(self._fs.cat_file, path))
+        except FileNotFoundError:
+            raise NoSuchReview(review_id) from None
+
+
+def _check(request: ReviewRequest, hosts: list[HostReport]) -> None:
+    """Refuse what no host can do, naming what they can."""
+    if not hosts:
+        raise Refused("no runner host is registered; start one with `python -m runner`", 503)
+    drivers = sorted({driver for host in hosts for driver in host.drivers})
+    harnesses = sorted({harness for host in hosts for harness in host.harnesses})
+    roles = sorted({role for host in hosts for role in host.roles})
+    if request.driver not in ("auto", *drivers):
+        raise Refused(f"no runner host has the driver {request.driver!r}; there is auto, {', '.join(drivers)}")
+    if request.harness not in harnesses:
+        raise Refused(f"no runner host has the harness {request.harness!r}; there is {', '.join(harnesses)}")
+    unknown = [role for role in request.roles if role not in roles]
+    if unknown:
+        raise Refused(f"no runner host knows the role {unknown[0]!r}; there is {', '.join(roles)}")
+    if len(set(request.roles)) != len(request.roles):
+        raise Refused("a role is named twice")
+
+
+def _provisional(review_id: str, fields: dict[str, str]) -> ReviewRecord:
+    """What can be said of a review before its verdict."""
+    request = ReviewRequest.model_validate_json(fields["request"])
+    created_at = float(fields["created_at"])
+    return ReviewRecord(
+        review_id=review_id,
+        repository=request.repository,
+        title=request.title,
+        base_sha=request.base_sha,
+        head_sha=request.head_sha,
+        status=ReviewStatus(fields["status"]),
+        conclusion=Conclusion.NEUTRAL,
+        summary="The review is not finished.",
+        roles=tuple(RoleReport.model_validate_json(fields[role_field(role)]) for role in request.roles),
+        created_at=datetime.fromtimestamp(created_at, UTC),
+        duration_s=round(max(0.0, time.time() - created_at), 3),
+    )
+
+
+def _cancelled(record: ReviewRecord) -> ReviewRecord:
+    reason = "the review was cancelled"
+    stopped = {"status": RoleStatus.SKIPPED, "error": reason}
+    roles = tuple(report if report.status.final else report.model_copy(update=stopped) for report in record.roles)
+    return record.model_copy(
+        update={
+            "status": ReviewStatus.CANCELLED,
+            "conclusion": Conclusion.CANCELLED,
+            "summary": "The review was cancelled before its verdict.",
+            "roles": roles,
+            "jury": JuryReport(status="failed", error=reason),
+            "not_covered": (f"Nothing was judged: {reason}.",),
+        }
+    )

@@ -1,0 +1,45 @@
+"""Settings of the bot, read once from the environment; `.env.example` lists them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from box_review.places import default_data_dir
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class BotSettings(BaseSettings):
+    """One field, one variable: the name in capitals.
+
+    Args:
+        redis_url: queue and registry; `unix://` or `redis://`.
+        box_data_dir: the generated API key lies here, and artifacts where no URL is given.
+        box_artifacts_url: folder or fsspec URL shared with the runner hosts.
+        box_api_keys: keys that clients may use, separated by commas; empty: one is made and kept in the data directory.
+        box_max_source_bytes: largest archive a client may upload.
+        host, port: where to listen.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    redis_url: str = "redis://127.0.0.1:6379"
+    box_data_dir: Path = Field(default_factory=default_data_dir)
+    box_artifacts_url: str | None = None
+    box_api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    box_max_source_bytes: Annotated[int, Field(ge=1 << 20)] = 4 << 30
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8380
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+
+    @property
+    def artifacts_url(self) -> str:
+        """Where artifacts go."""
+        return self.box_artifacts_url or str(self.box_data_dir / "artifacts")
+
+    @field_validator("box_api_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(key.strip() for key in value.split(",") if key.strip()) if isinstance(value, str) else value

@@ -1,0 +1,140 @@
+"""A runner host: its boxes, its ways to review, and its place in the registry."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from arq.connections import ArqRedis
+from box_review import __version__
+from box_review.jobs import HOSTS, HostReport
+from redis.exceptions import RedisError
+
+from runner.artifacts import Artifacts
+from runner.checkout import Checkouts
+from runner.errors import HostMisconfigured, ReviewerFailed
+from runner.evidence.errors import EvidenceError
+from runner.evidence.toolbox import build_toolbox
+from runner.harness.contract import Harness
+from runner.harness.static import StaticHarness
+from runner.reviews import Reviews
+from runner.settings import RunnerSettings
+from sandbox.box import BoxSpec, Driver, Mount
+from sandbox.bubblewrap import BubblewrapDriver
+from sandbox.errors import SandboxError
+from sandbox.limits import SIZES
+
+log = structlog.get_logger()
+
+DRIVERS = {"bubblewrap": BubblewrapDriver}
+SIGN_OF_LIFE_S = 5.0
+SWEEP_S = 60.0
+
+
+@dataclass(frozen=True)
+class Host:
+    """Everything jobs work with."""
+
+    id: str
+    settings: RunnerSettings
+    driver: Driver
+    harnesses: Mapping[str, Harness]
+    reviews: Reviews
+    artifacts: Artifacts
+    checkouts: Checkouts
+
+    def harness(self, name: str) -> Harness:
+        """A harness by name. Raises ReviewerFailed."""
+        found = self.harnesses.get(name)
+        if found is None:
+            raise ReviewerFailed(f"this host has no harness {name!r}; it has {', '.join(sorted(self.harnesses))}")
+        return found
+
+    def box_spec(self, review_id: str, lane: str, mounts: tuple[Mount, ...]) -> BoxSpec:
+        """The box of one lane of a review."""
+        labels = {"review": review_id, "role": lane}
+        return BoxSpec(limits=SIZES["medium"], mounts=mounts, labels=labels, ttl_s=self.settings.box_retention_s)
+
+    def report(self) -> HostReport:
+        """What it tells the fleet."""
+        return HostReport(
+            id=self.id,
+            version=__version__,
+            capacity=self.settings.box_runner_jobs,
+            drivers=(self.driver.name,),
+            harnesses=tuple(sorted(self.harnesses)),
+            roles=tuple(sorted({role for harness in self.harnesses.values() for role in harness.roles()})),
+            seen_at=time.time(),
+        )
+
+
+@contextlib.asynccontextmanager
+async def open_host(settings: RunnerSettings, redis: ArqRedis, harnesses: Mapping[str, Harness] | None = None) -> AsyncIterator[Host]:
+    """Open the boxes of this host for as long as the context lasts.
+
+    Args:
+        harnesses: ways to review beside the built-in ones.
+
+    Raises:
+        HostMisconfigured: the driver asked for does not exist.
+        SandboxError: boxes cannot be made here, or another runner holds the data directory.
+    """
+    data = settings.box_data_dir
+    async with open_driver(settings) as driver:
+        artifacts = Artifacts(settings.artifacts_url)
+        try:
+            toolbox = await asyncio.to_thread(build_toolbox, data / "tools")
+        except EvidenceError as error:
+            raise HostMisconfigured(str(error)) from error
+        static = StaticHarness(toolbox)
+        yield Host(
+            id=await asyncio.to_thread(_host_id, data),
+            settings=settings,
+            driver=driver,
+            harnesses={static.name: static, **(harnesses or {})},
+            reviews=Reviews(redis),
+            artifacts=artifacts,
+            checkouts=Checkouts(driver, artifacts, data / "checkouts"),
+        )
+
+
+@contextlib.asynccontextmanager
+async def open_driver(settings: RunnerSettings) -> AsyncIterator[Driver]:
+    """The driver the settings ask for; `auto` is the best this host has. Raises HostMisconfigured, SandboxError."""
+    name = "bubblewrap" if settings.box_driver == "auto" else settings.box_driver
+    kind = DRIVERS.get(name)
+    if kind is None:
+        raise HostMisconfigured(f"there is no driver {name!r} (BOX_DRIVER); known are auto, {', '.join(DRIVERS)}")
+    async with kind(settings.box_data_dir) as driver:
+        yield driver
+
+
+async def keep_house(host: Host, redis: ArqRedis) -> None:
+    """Show signs of life, end what is overdue, delete what is past its time; until cancelled."""
+    swept = time.monotonic()
+    while True:
+        with contextlib.suppress(RedisError, OSError):  # the worker says that Redis is away
+            await redis.hset(HOSTS, host.id, host.report().model_dump_json())  # type: ignore[misc]
+            await host.reviews.overdue_or_forgotten()
+        if time.monotonic() - swept > SWEEP_S:
+            swept = time.monotonic()
+            try:
+                await host.checkouts.forget_unused()
+                await host.driver.sweep()
+            except (SandboxError, OSError) as error:
+                log.warning("the sweep failed; it is tried again", error=str(error))
+        await asyncio.sleep(SIGN_OF_LIFE_S)
+
+
+def _host_id(data: Path) -> str:
+    """The same across restarts: boxes and leases belong to it."""
+    file = data / "host-id"
+    if not file.exists():
+        file.write_text(f"h{secrets.token_hex(6)}")
+    return file.read_text().strip()

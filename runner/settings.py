@@ -1,0 +1,42 @@
+"""Settings of a runner host, read once from the environment; `.env.example` lists them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from box_review.places import default_data_dir
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class RunnerSettings(BaseSettings):
+    """One field, one variable: the name in capitals.
+
+    Args:
+        redis_url: queue and registry; `unix://` or `redis://`.
+        box_data_dir: boxes, snapshots and checkouts of this host.
+        box_driver: what isolates boxes; `auto` takes the best there is.
+        box_artifacts_url: folder or fsspec URL where findings, records and sources are kept; None: in the data directory.
+        box_runner_jobs: reviewers that work at the same time on this host.
+        box_lease_s: seconds after which the jobs of a host that fell silent are taken over.
+        box_retention_s: how long the frozen boxes of a review are kept.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    redis_url: str = "redis://127.0.0.1:6379"
+    box_data_dir: Path = Field(default_factory=default_data_dir)
+    box_driver: str = "auto"
+    box_artifacts_url: str | None = None
+    box_runner_jobs: Annotated[int, Field(ge=1, le=1000)] = max(4, 2 * (os.cpu_count() or 1))
+    box_lease_s: Annotated[float, Field(ge=1, le=600)] = 15.0
+    box_retention_s: Annotated[float, Field(ge=60)] = 7 * 24 * 3600.0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+
+    @property
+    def artifacts_url(self) -> str:
+        """Where artifacts go."""
+        return self.box_artifacts_url or str(self.box_data_dir / "artifacts")
