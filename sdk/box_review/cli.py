@@ -1,0 +1,228 @@
+"""The command line `box-review`.
+
+`review` is here; `serve` and `doctor` belong to the application and are found by their entry points.
+
+Exit codes: 0 nothing at or above --fail-on; 1 something; 2 the command or what it was given cannot be used;
+3 the review is incomplete or could not be done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from box_review import __version__
+from box_review.client import Address, Client, Options
+from box_review.errors import BoxReviewError, InputError, RequestRejected, ServerMissing
+from box_review.finding import Severity
+from box_review.progress import Progress
+from box_review.report import FORMATS, render
+from box_review.review import DEFAULT_ROLES, ReviewRecord, ReviewStatus
+from box_review.sanitize import for_terminal
+from box_review.source import Change, find_change
+
+ENTRY_POINTS = "box_review.commands"
+APPLICATION_COMMANDS = ("serve", "doctor")
+INSTALL = "this command needs the application: pipx install box-review (only the SDK is installed here)"
+OK, FOUND, USAGE, INCOMPLETE = 0, 1, 2, 3
+INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    """The commands of the SDK and, where it is installed, of the application."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *APPLICATION_COMMANDS])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in APPLICATION_COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        try:
+            command: click.Command = _entry(cmd_name)
+        except ServerMissing:
+            return click.Command(cmd_name, callback=_missing, short_help="Not installed here: pipx install box-review.")
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="box-review")
+def main() -> None:
+    """Reviews pull requests: every reviewer in a box of its own, a jury that checks what they claim."""
+
+
+@main.command("review", short_help="Review a change of a local repository.")
+@click.argument("path", type=click.Path(path_type=Path), default=Path())
+@click.option("--base", metavar="REV", help="Compare against this revision.  [default: the default branch, or the parent commit]")
+@click.option("--head", metavar="REV", help="Review this revision.  [default: HEAD]")
+@click.option("--role", "roles", multiple=True, metavar="ROLE", help=f"Reviewer to run; repeatable.  [default: {', '.join(DEFAULT_ROLES)}]")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="How to print the review.")
+@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write the review to this file.  [default: standard output]")
+@click.option(
+    "--fail-on",
+    type=click.Choice([*(severity.value for severity in Severity), "never"]),
+    default=Severity.HIGH.value,
+    show_default=True,
+    help="Exit with 1 if a finding is at least this severe.",
+)
+@click.option("--driver", default="auto", show_default=True, help="What isolates the boxes; `box-review doctor` lists them.")
+@click.option("--harness", default="static", show_default=True, help="What reviews: static (analyzers only, no key needed).")
+@click.option("--timeout", type=click.FloatRange(min=1, max=86400), default=900, show_default=True, metavar="SECONDS", help="Time the reviewers have.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")
+def review_command(path: Path, **given: Any) -> None:
+    """Review the commits of a local git repository between base and head.
+
+    Uses the server at BOX_REVIEW_URL (with BOX_REVIEW_API_KEY) or starts one of its own for as long as it takes.
+
+    Exit codes: 0 nothing at or above --fail-on, 1 something, 2 wrong usage or input, 3 review incomplete.
+    """
+    with _errors_as_exit_codes():
+        wish = _Wish(path=path, **given)
+        sys.exit(_review(wish))
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """The options of `review`, as given."""
+
+    path: Path
+    base: str | None
+    head: str | None
+    roles: Sequence[str]
+    form: str
+    output: Path | None
+    fail_on: str
+    driver: str
+    harness: str
+    timeout: float
+    quiet: bool
+
+    def options(self) -> Options:
+        """What the server is asked."""
+        return Options(
+            roles=tuple(dict.fromkeys(self.roles)) or DEFAULT_ROLES,
+            harness=self.harness,
+            driver=self.driver,
+            timeout_s=self.timeout,
+            fail_on=None if self.fail_on == "never" else Severity(self.fail_on),
+        )
+
+
+def _review(wish: _Wish) -> int:
+    _check_output(wish.output)
+    change = find_change(wish.path, wish.base, wish.head)
+    if not wish.quiet:
+        _say_what(change)
+    with _server(wish.driver) as address, Client(address) as client, Progress(quiet=wish.quiet) as progress:
+        record = client.review_change(change, options=wish.options(), on_event=progress.show)
+    _print(record, wish)
+    return _exit_code(record, wish.options().fail_on)
+
+
+def _say_what(change: Change) -> None:
+    click.echo(for_terminal(f"Reviewing {change.name}: {change.head} ({change.head_sha[:12]}) against {change.base} ({change.base_sha[:12]})"), err=True)
+    if change.uncommitted:
+        plural = "s" if change.uncommitted != 1 else ""
+        click.echo(f"Note: {change.uncommitted} file{plural} with uncommitted changes; only commits are reviewed.", err=True)
+
+
+def _print(record: ReviewRecord, wish: _Wish) -> None:
+    if wish.output is None:
+        color = wish.form == "text" and _colored()
+        click.echo(render(record, wish.form, color=color, width=_width()), nl=False, color=color)
+        return
+    try:
+        wish.output.write_text(render(record, wish.form), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{wish.output} cannot be written: {error.strerror}") from error
+
+
+def _exit_code(record: ReviewRecord, fail_on: Severity | None) -> int:
+    """Incomplete comes first: who reads 1 takes the findings for all there are."""
+    if record.status is not ReviewStatus.COMPLETED:
+        return INCOMPLETE
+    if fail_on is not None and any(finding.severity.at_least(fail_on) for finding in record.findings):
+        return FOUND
+    return OK
+
+
+@contextlib.contextmanager
+def _server(driver: str) -> Iterator[Address]:
+    """The server of the environment, or one for the length of this command."""
+    if os.environ.get("BOX_REVIEW_URL"):
+        yield Address.from_environment()
+        return
+    with _entry("embedded")(driver=None if driver == "auto" else driver) as address:
+        yield address
+
+
+def _entry(name: str) -> Any:
+    """What the application offers under a name. Raises ServerMissing."""
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS, name=name):
+        return entry.load()
+    raise ServerMissing(INSTALL)
+
+
+def _missing() -> NoReturn:
+    click.echo(f"box-review: {INSTALL}", err=True)
+    sys.exit(USAGE)
+
+
+def _check_output(output: Path | None) -> None:
+    """Find out before the work that its result could not be written."""
+    if output is None:
+        return
+    try:
+        existed = output.exists()
+        with output.open("a"):
+            pass
+        if not existed:
+            output.unlink()
+    except OSError as error:
+        raise InputError(f"{output} cannot be written: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _errors_as_exit_codes() -> Iterator[None]:
+    """One sentence and an exit code for what is no bug; SIGTERM ends as Ctrl-C does, with everything put in order."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    except (InputError, ServerMissing) as error:
+        _fail(error, USAGE)
+    except RequestRejected as error:
+        _fail(error, USAGE if error.status_code in (401, 409, 413, 422) else INCOMPLETE)
+    except BoxReviewError as error:
+        _fail(error, INCOMPLETE)
+    except KeyboardInterrupt:
+        click.echo("box-review: interrupted; the review was cancelled and nothing is left running", err=True)
+        sys.exit(INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _fail(error: BoxReviewError, code: int) -> NoReturn:
+    click.echo(f"box-review: {for_terminal(str(error))}", err=True)
+    sys.exit(code)
+
+
+def _colored() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _width() -> int:
+    return max(60, min(120, shutil.get_terminal_size((100, 24)).columns))
