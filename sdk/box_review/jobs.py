@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from box_review.finding import ContractModel, Role
 from box_review.review import ReviewId
@@ -27,6 +27,7 @@ BELL = "box:runner:bell"
 HOSTS = "box:hosts"
 ACTIVE = "box:reviews:active"
 AGENT_JOB, JURY_JOB = "review_role", "judge"
+_job: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 KEEP_S = 30 * 24 * 3600
 JURY_S = 120.0
 """Seconds the jury has after the reviewers' deadline."""
@@ -86,7 +87,4 @@ def encode(payload: dict[str, Any]) -> bytes:
 
 def decode(payload: bytes) -> dict[str, Any]:
     """A stored job. Raises ValueError if it is none."""
-    job = json.loads(payload)
-    if not isinstance(job, dict):
-        raise ValueError("a job is a JSON object")
-    return job
+    return _job.validate_json(payload)

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from box_review.finding import ContractModel, Dropped, Finding, Path, Role, Severity
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 DEFAULT_ROLES = ("security", "quality", "architecture")
 
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]

@@ -27,8 +27,10 @@ GIT_DEADLINE_S = 600.0
 _SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 # Flaws that old histories are full of and that harm nobody; all other checks of git's stay errors.
-_HARMLESS = ("badDate", "badDateOverflow", "badEmail", "badName", "badTimezone", "missingEmail", "missingNameBeforeEmail")
-_HARMLESS += ("missingSpaceBeforeDate", "missingSpaceBeforeEmail", "missingTaggerEntry", "zeroPaddedDate", "zeroPaddedFilemode")
+_HARMLESS = (
+    *("badDate", "badDateOverflow", "badEmail", "badName", "badTimezone", "missingEmail", "missingNameBeforeEmail"),
+    *("missingSpaceBeforeDate", "missingSpaceBeforeEmail", "missingTaggerEntry", "zeroPaddedDate", "zeroPaddedFilemode"),
+)
 
 
 @dataclass(frozen=True)
