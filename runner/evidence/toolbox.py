@@ -7,6 +7,7 @@ lie where the users of boxes cannot read.
 
 from __future__ import annotations
 
+import compileall
 import hashlib
 import json
 import re
@@ -77,6 +78,8 @@ def _build(target: Path, toolbox: Toolbox, libraries: list[metadata.Distribution
             _copy_library(library, draft.tools / "lib")
         (draft.tools / "versions.json").write_text(json.dumps(toolbox.versions))
         shutil.copytree(INBOX, draft.evidence, ignore=shutil.ignore_patterns("*.tmp"))
+        # Boxes write no caches, and compiling the tools anew in each would take longer than running them.
+        compileall.compile_dir(draft.root, quiet=2, stripdir=str(draft.root))
         _make_readable(draft.root)
         try:
             draft.root.rename(toolbox.root)
@@ -126,7 +129,7 @@ def _digest(versions: dict[str, str], libraries: list[metadata.Distribution]) ->
     digest = hashlib.sha256(json.dumps(versions, sort_keys=True).encode())
     for library in libraries:
         digest.update(f"{library.name} {library.version}\n".encode())
-    for source in sorted(INBOX.glob("*.py")):
+    for source in [Path(__file__), *sorted(INBOX.glob("*.py"))]:
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()[:16]
 

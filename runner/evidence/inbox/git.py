@@ -20,6 +20,7 @@ _CONFIG = (
     "core.bigFileThreshold=16m",
     "core.quotePath=true",
     "diff.renames=true",
+    "log.showSignature=false",
     "protocol.allow=never",
 )
 

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from .report import Report
 from .text import clip
 
 VERSION = 1
-MAX_REQUEST = 1_000_000
+MAX_REQUEST = 100_000_000
+RESERVE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Request:
                 base_sha=commits[0],
                 head_sha=commits[1],
                 tools=tools,
-                roles=frozenset([role] if role in ROLES else ROLES),
+                roles=frozenset([role] if names is None else ROLES),
                 tools_dir=str(data["tools_dir"]),
                 deadline_s=float(data["deadline_s"]),
                 only_paths=None if only is None else frozenset(only),
@@ -109,7 +110,8 @@ def collect(request: Request, scratch: str) -> dict[str, object]:
     Raises:
         GitError: the repository or one of the commits cannot be read.
     """
-    deadline = Deadline(request.deadline_s)
+    # Some time is kept back for what must come after the tools.
+    deadline, end = Deadline(max(request.deadline_s - RESERVE_S, request.deadline_s / 2)), Deadline(request.deadline_s)
     empty = Path(scratch, "empty")
     empty.mkdir()
     repository = Repository(request.repo, str(empty), deadline)
@@ -123,6 +125,7 @@ def collect(request: Request, scratch: str) -> dict[str, object]:
         for tool, future in zip(request.tools, futures):  # noqa: B905 - `strict` needs Python 3.10
             outcome, seconds = future.result()
             report.add(tool.name, versions.get(tool.name, ""), outcome, seconds)
+    report.hide(secret_scan.values(replace(context, deadline=end), report.shown_lines()))
     return report.as_json()
 
 

@@ -31,7 +31,7 @@ class Raw:
     """One result as the tool gave it, at one version of one changed file; lines are git's, 1-based.
 
     `settled` results were compared with the base by their tool and stand on the lines it chose;
-    `anywhere` results count outside the added lines too. `mask` must not appear in an excerpt.
+    `anywhere` results count outside the added lines too. `masks` must not appear in an excerpt.
     """
 
     place: Place
@@ -43,7 +43,7 @@ class Raw:
     settled: bool = False
     anywhere: bool = False
     edits: list[dict[str, object]] = field(default_factory=list)
-    mask: str = ""
+    masks: tuple[str, ...] = ()
 
 
 @dataclass

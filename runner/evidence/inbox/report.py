@@ -9,6 +9,7 @@ from .edits import replacement
 from .enclosing import function_at
 from .model import Outcome, Raw
 from .novelty import Lines, new
+from .masking import masked
 from .text import LINE_LIMIT, clip, show
 
 MAX_RESULTS = 2000
@@ -16,7 +17,6 @@ MAX_FILES = 20_000
 MAX_BYTES = 16_000_000
 CONTEXT = 3
 EXCERPT = 40
-MASK = "****"
 
 
 class Report:
@@ -32,6 +32,7 @@ class Report:
         self._results: list[dict[str, object]] = []
         self._tools: list[dict[str, object]] = []
         self._masks: dict[tuple[int, int], list[str]] = {}
+        self._shown = True
         self._found: list[tuple[str, Raw]] = []
         self.not_covered: list[str] = []
 
@@ -42,14 +43,27 @@ class Report:
             self.not_covered.append(f"{tool} found {len(found)} problems; only the first {MAX_RESULTS} are reported.")
         for raw in found[:MAX_RESULTS]:
             self._found.append((tool, raw))
-            if raw.mask:
-                self._masks.setdefault((raw.place.index, raw.start), []).append(raw.mask)
+            for number in range(raw.start, raw.end + 1) if raw.masks else ():
+                self._masks.setdefault((raw.place.index, number), []).extend(raw.masks)
         self.not_covered += outcome.not_covered
         if outcome.status != "ok":
             self.not_covered.append(f"{tool} {outcome.status.replace('_', ' ')}: {outcome.detail}.")
         self._tools.append(
             {"tool": tool, "version": version, "status": outcome.status, "seconds": round(seconds, 3), "detail": clip(outcome.detail, 500)}
         )
+
+    def shown_lines(self) -> list[tuple[int, int, bytes, str]]:
+        """The lines that excerpts will show, each once: file, line, path and text."""
+        numbers = dict.fromkeys((raw.place.index, number) for _, raw in self._found for number in self._excerpt(raw))
+        return [(index, number, self._changes[index].path, self._text(index, number)) for index, number in numbers]
+
+    def hide(self, secrets: dict[tuple[int, int], list[str]] | None) -> None:
+        """Secrets that no excerpt may show, by file and line; None (unknown) leaves all excerpts out."""
+        if secrets is None:
+            self._shown = False
+            self.not_covered.append("Source lines are not shown: they could not be searched for secrets.")
+        for at, values in (secrets or {}).items():
+            self._masks.setdefault(at, []).extend(values)
 
     def as_json(self) -> dict[str, object]:
         """The report as plain JSON values."""
@@ -87,28 +101,40 @@ class Report:
 
     def _result(self, tool: str, raw: Raw) -> dict[str, object]:
         index = raw.place.index
-        lines = self._lines.of("head", index)
-        first, last = max(1, raw.start - CONTEXT), min(len(lines), raw.end + CONTEXT)
-        last = min(last, first + EXCERPT - 1)
-        excerpt = {"start_line": first, "lines": [self._line(index, number) for number in range(first, last + 1)]}
         extra = dict(raw.extra)
-        if function := function_at(lines, raw.start):
+        if function := function_at(self._lines.of("head", index), raw.start):
             extra.setdefault("function", clip(function, 120))
-        suggestion = replacement([show(line, 1_000_000) for line in lines], raw.start, raw.end, raw.edits) if raw.edits else None
+        hidden = [secret for number in self._excerpt(raw) for secret in self._masks.get((index, number), ())]
         return {
             "tool": tool,
             "rule": raw.rule,
             "path": self._paths[index],
             "start_line": raw.start,
             "end_line": raw.end,
-            "message": raw.message,
-            "extra": extra,
-            "suggestion": suggestion if suggestion is not None and len(suggestion) <= 4000 else None,
-            "excerpt": excerpt,
+            "message": masked(raw.message, hidden),
+            "extra": {key: masked(value, hidden) if isinstance(value, str) else value for key, value in extra.items()},
+            "suggestion": self._suggestion(raw, hidden) if self._shown else None,
+            "excerpt": self._lines_shown(raw) if self._shown else None,
         }
 
-    def _line(self, index: int, number: int) -> str:
-        text = self._lines.of("head", index)[number - 1].rstrip(b"\r").decode("utf-8", "backslashreplace")
-        for secret in self._masks.get((index, number), ()):
-            text = text.replace(secret, secret[:2] + MASK)
-        return clip(text, LINE_LIMIT)
+    def _excerpt(self, raw: Raw) -> range:
+        """The numbers of the lines around a result."""
+        first, last = max(1, raw.start - CONTEXT), min(len(self._lines.of("head", raw.place.index)), raw.end + CONTEXT)
+        return range(first, min(last, first + EXCERPT - 1) + 1)
+
+    def _lines_shown(self, raw: Raw) -> dict[str, object]:
+        index = raw.place.index
+        numbers = self._excerpt(raw)
+        lines = [clip(masked(self._text(index, n), self._masks.get((index, n), ())), LINE_LIMIT) for n in numbers]
+        return {"start_line": numbers.start, "lines": lines}
+
+    def _suggestion(self, raw: Raw, hidden: list[str]) -> str | None:
+        """The tool's fix as text; none where it would repeat a secret, for a masked fix is no fix."""
+        if not raw.edits:
+            return None
+        lines = [show(line, 1_000_000) for line in self._lines.of("head", raw.place.index)]
+        text = replacement(lines, raw.start, raw.end, raw.edits)
+        return None if text is None or len(text) > 4000 or masked(text, hidden) != text else text
+
+    def _text(self, index: int, number: int) -> str:
+        return self._lines.of("head", index)[number - 1].rstrip(b"\r").decode("utf-8", "backslashreplace")

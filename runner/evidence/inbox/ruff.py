@@ -23,6 +23,10 @@ IGNORE = {
 }
 _SECURITY_RULE = re.compile(r"S(?!110|112)\d+|PLE25\d\d")
 _NOQA = re.compile(r"#\s*noqa(?P<codes>\s*:\s*[A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*)?", re.IGNORECASE)
+# Whatever ruff calls a password is not shown, whether or not it looks like one to anybody else.
+_PASSWORDS = frozenset({"S105", "S106", "S107"})
+_QUOTED = re.compile(r'"([^"\n]{3,})"|\'([^\'\n]{3,})\'')
+_PASSWORD_NAME = re.compile(r"(db_|api_?|access_|auth_)?(pass(word|wd|phrase)?|pwd|token|secret|key)(_?key)?", re.IGNORECASE)
 # An import that is taken away breaks lines nobody touched.
 _ANYWHERE = frozenset({"F821", "F822", "F823"})
 
@@ -99,11 +103,20 @@ def _read(context: Context, copies: Copies, output: bytes, outcome: Outcome) -> 
         if raw.place.side == "head" and _silenced(raw, change.head or b""):
             silenced += 1
             continue
+        if raw.rule in _PASSWORDS:
+            raw.masks = _literals(raw, change.head or b"")
         outcome.results.append(raw)
     if unparsed:
         outcome.not_covered.append(f"{counted(unparsed, 'Python file', 'Python files')} could not be parsed completely.")
     if silenced:
         outcome.not_covered.append(f"{silenced} quality remarks are silenced by `# noqa` on their own line.")
+
+
+def _literals(raw: Raw, data: bytes) -> tuple[str, ...]:
+    """The texts in quotes on the lines of a password, but for names such as "password" itself."""
+    lines = data.split(b"\n")[raw.start - 1 : raw.end]
+    found = _QUOTED.findall("\n".join(line.decode("utf-8", "backslashreplace") for line in lines))
+    return tuple(text for pair in found for text in pair if text and not _PASSWORD_NAME.fullmatch(text))
 
 
 def _parse(line: bytes, copies: Copies) -> Raw | None:

@@ -10,6 +10,7 @@ import json
 import re
 import sys
 import types
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -44,6 +45,7 @@ PLUGINS = [
 ]
 VAGUE = ("KeywordDetector", "Base64HighEntropyString", "HexHighEntropyString", "BasicAuthDetector")
 _DIGEST = re.compile(r"sha\d|hash|digest|integrity|checksum|fingerprint|commit|etag|nonce|uuid|base64|data:", re.IGNORECASE)
+_COMMENT = re.compile(r"\s+#.*$")
 _PLACEHOLDER = re.compile(
     r"^(your|my|some|the|a|an|test|dummy|fake|example|sample|placeholder|change|insert|replace|redacted|none|null|true|false|todo|xxx)"
     r"([^a-z].*)?$|^(.)\2+$|change_?me|x{4,}|\*{3,}|\.{3}|example|^\W*$|^(pass(word|wd)?|secret|token|key|api_?key)$",
@@ -85,20 +87,30 @@ def believable(name: str, secret: str, line: str, heuristic: Any) -> bool:
     )
 
 
+def secrets(plugins: list[Any], heuristic: Any, filename: str, text: str) -> Iterator[tuple[str, str, str]]:
+    """Plugin, kind and value of each secret in a line.
+
+    The best plugin for a value speaks; a password found by its name is not entropy as well. A comment behind
+    an unquoted value passes for a part of it, so that the line is also read without.
+    """
+    seen: set[str] = set()
+    for plugin in plugins:
+        name = plugin.__class__.__name__
+        for variant in dict.fromkeys([text, _COMMENT.sub("", text)]):
+            for found in plugin.analyze_line(filename=filename, line=variant, line_number=1):
+                secret = found.secret_value or ""
+                if not any(secret in old or old in secret for old in seen) and believable(name, secret, variant, heuristic):
+                    seen.add(secret)
+                    yield name, found.type, secret
+
+
 def main() -> None:
-    plugins = load()
+    plugins = sorted(load(), key=lambda plugin: plugin.__class__.__name__ in VAGUE)
     heuristic = import_module("detect_secrets.filters.heuristic")
     for raw in sys.stdin.buffer:
         index, number, filename, text = json.loads(raw)
-        # The best plugin for a value speaks; a password found by its name is not entropy as well.
-        seen: set[str] = set()
-        for plugin in sorted(plugins, key=lambda p: p.__class__.__name__ in VAGUE):
-            name = plugin.__class__.__name__
-            for found in plugin.analyze_line(filename=filename, line=text, line_number=number):
-                secret = found.secret_value or ""
-                if not any(secret in old or old in secret for old in seen) and believable(name, secret, text, heuristic):
-                    seen.add(secret)
-                    print(json.dumps([index, number, name, found.type, secret]))
+        for name, kind, secret in secrets(plugins, heuristic, filename, text):
+            print(json.dumps([index, number, name, kind, secret]))
 
 
 if __name__ == "__main__":
