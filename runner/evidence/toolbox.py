@@ -70,9 +70,9 @@ def _build(target: Path, toolbox: Toolbox, libraries: list[metadata.Distribution
         draft = Toolbox(Path(folder) / "new", toolbox.versions, toolbox.missing)
         (draft.tools / "bin").mkdir(parents=True)
         (draft.tools / "lib").mkdir()
-        for program in PROGRAMS:
+        for program, distribution in PROGRAMS.items():
             if program in toolbox.versions:
-                source = _program(metadata.distribution(PROGRAMS[program]), program)
+                source = _program(metadata.distribution(distribution), program)
                 shutil.copyfile(str(source), draft.tools / "bin" / program)
         for library in libraries:
             _copy_library(library, draft.tools / "lib")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 import time
@@ -68,20 +69,18 @@ class Request:
 
     @classmethod
     def parse(cls, data: dict[str, Any]) -> Request:
+        """Read a request.
+
+        Raises:
+            BadRequest: something is missing, or nothing would be done.
+        """
         try:
-            role, names = data.get("role"), data.get("tools")
-            tools = tuple(tool for tool in TOOLS if (tool.name in names if names is not None else role in tool.roles))
-            only = data.get("only_paths")
-            commits = [str(data[key]) for key in ("base_sha", "head_sha")]
-            if not tools or not all(c.isalnum() and len(c) in (40, 64) for c in commits):
-                raise BadRequest(
-                    f"no tools for role {role!r} and tools {names!r}" if not tools else "base_sha and head_sha must be full commit ids"
-                )
+            role, names, only = str(data.get("role")), data.get("tools"), data.get("only_paths")
             return cls(
                 repo=str(data["repo"]),
-                base_sha=commits[0],
-                head_sha=commits[1],
-                tools=tools,
+                base_sha=_commit(data["base_sha"]),
+                head_sha=_commit(data["head_sha"]),
+                tools=_tools(role, names),
                 roles=frozenset([role] if names is None else ROLES),
                 tools_dir=str(data["tools_dir"]),
                 deadline_s=float(data["deadline_s"]),
@@ -89,6 +88,20 @@ class Request:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise BadRequest(f"the request lacks or misuses {error}") from error
+
+
+def _tools(role: str, names: list[str] | None) -> tuple[Tool, ...]:
+    tools = tuple(tool for tool in TOOLS if (role in tool.roles if names is None else tool.name in names))
+    if not tools:
+        raise BadRequest(f"no tools for role {role!r}" if names is None else f"no tools named {names!r}")
+    return tools
+
+
+def _commit(name: object) -> str:
+    text = str(name)
+    if not re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", text):
+        raise BadRequest(f"{text[:80]!r} is not the full id of a commit")
+    return text
 
 
 def main() -> int:

@@ -59,7 +59,7 @@ def run(
             argv, stdin=given, stdout=subprocess.PIPE, stderr=errors, cwd=cwd, env=dict(env or _bare(cwd)), start_new_session=True
         )
         expired = threading.Event()
-        timer = threading.Timer(timeout_s, lambda: (expired.set(), _kill(process)))
+        timer = threading.Timer(timeout_s, _expire, (process, expired))
         timer.daemon = True
         timer.start()
         try:
@@ -86,6 +86,11 @@ def _ends_soon(process: subprocess.Popen[bytes]) -> bool:
         process.wait(1.0)
         return True
     return False
+
+
+def _expire(process: subprocess.Popen[bytes], expired: threading.Event) -> None:
+    expired.set()
+    _kill(process)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

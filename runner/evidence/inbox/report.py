@@ -7,9 +7,9 @@ import json
 from .changes import Change
 from .edits import replacement
 from .enclosing import function_at
+from .masking import masked
 from .model import Outcome, Raw
 from .novelty import Lines, new
-from .masking import masked
 from .text import LINE_LIMIT, clip, show
 
 MAX_RESULTS = 2000

@@ -87,7 +87,7 @@ def _parse(item: dict[str, Any], copies: Copies) -> Raw | None:
     start = copies.line(place, span["start_point"]["row"] + 1)
     # An end at column 0 is the end of the line before.
     end = copies.line(place, span["end_point"]["row"] + (span["end_point"]["column"] > 0))
-    extra = {
+    extra: dict[str, object] = {
         "severity": str(item["determinations"]["severity"]).lower(),
         "confidence": str(item["determinations"]["confidence"]).lower(),
         "feature": clip(str(primary["concrete"]["feature"]).split("\n", 1)[0], 200),
