@@ -28,6 +28,7 @@ class Words(BaseModel):
     rules: tuple[Pattern, ...] = Field(min_length=1)
     message_has: re.Pattern[str] | None = None
     line_has: re.Pattern[str] | None = None
+    path_has: re.Pattern[str] | None = None
     topic: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9.-]*)?$", max_length=64)
     severity: Severity | Literal["tool"] = "tool"
     confidence: float | None = Field(default=None, ge=0, le=1)
@@ -51,6 +52,8 @@ class Words(BaseModel):
 
     def _conditions_hold(self, result: Result) -> bool:
         if self.message_has is not None and not self.message_has.search(result.message):
+            return False
+        if self.path_has is not None and not self.path_has.search(result.path):
             return False
         return self.line_has is None or any(self.line_has.search(line) for line in own_lines(result))
 

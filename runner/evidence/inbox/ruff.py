@@ -22,7 +22,7 @@ IGNORE = {
     "PLE2502,PLE2510,PLE2512,PLE2513,PLE2515,PLW0108,PLW0120,PLW0406,PLW1641,PLW2901,PLW3301,LOG015,DTZ901,YTT202",
 }
 _SECURITY_RULE = re.compile(r"S(?!110|112)\d+|PLE25\d\d")
-_NOQA = re.compile(r"#\s*noqa(?P<codes>\s*:\s*[A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*)?", re.IGNORECASE)
+_NOQA = re.compile(r"#\s*noqa\s*:\s*(?P<codes>[A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*)", re.IGNORECASE)
 # Whatever ruff calls a password is not shown, whether or not it looks like one to anybody else.
 _PASSWORDS = frozenset({"S105", "S106", "S107"})
 _QUOTED = re.compile(r'"([^"\n]{3,})"|\'([^\'\n]{3,})\'')
@@ -109,7 +109,7 @@ def _read(context: Context, copies: Copies, output: bytes, outcome: Outcome) -> 
     if unparsed:
         outcome.not_covered.append(f"{counted(unparsed, 'Python file', 'Python files')} could not be parsed completely.")
     if silenced:
-        outcome.not_covered.append(f"{silenced} quality remarks are silenced by `# noqa` on their own line.")
+        outcome.not_covered.append(f"Quality results silenced by a `# noqa` that names their rule: {silenced}.")
 
 
 def _literals(raw: Raw, data: bytes) -> tuple[str, ...]:
@@ -150,13 +150,13 @@ def _edits(edits: list[dict[str, object]], copies: Copies, place: Place) -> list
 
 
 def _silenced(raw: Raw, data: bytes) -> bool:
-    """True for a quality rule with a `# noqa` that names it, or names nothing, on the line it is about."""
+    """True for a quality rule with a `# noqa` that names it on the line it is about; one that names nothing counts for nothing."""
     if _SECURITY_RULE.fullmatch(raw.rule) or raw.rule == "invalid-syntax":
         return False
     lines = data.split(b"\n")
     for number in {raw.start, raw.end}:
         text = lines[number - 1].decode("utf-8", "replace") if number <= len(lines) else ""
         found = _NOQA.search(text)
-        if found and (not found["codes"] or raw.rule in re.findall(r"[A-Z]+[0-9]+", found["codes"].upper())):
+        if found and raw.rule in re.findall(r"[A-Z]+[0-9]+", found["codes"].upper()):
             return True
     return False

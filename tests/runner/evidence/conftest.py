@@ -16,9 +16,9 @@ from runner.evidence.report import Report, parse_report
 from runner.evidence.toolbox import Toolbox, build_toolbox
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "pull-request"
-Content = bytes | str | tuple[str, bytes]
-"""A file's contents; with a mode (`120000`, `160000`) it is something else than a file."""
-Tree = Mapping[str | bytes, Content]
+Content = bytes | str | tuple[str, bytes] | None
+"""A file's contents; with a mode (`120000`, `160000`) it is something else than a file; None deletes it."""
+Tree = Mapping[str, Content] | Mapping[bytes, Content] | Mapping[str | bytes, Content]
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,11 @@ def _commit(branch: str, tree: Tree, second: int, parent: str = "") -> bytes:
     if parent:
         lines.append(f"from {parent}\n".encode())
     for name, content in tree.items():
-        mode, data = content if isinstance(content, tuple) else ("100644", content.encode() if isinstance(content, str) else content)
         quoted = "".join(f"\\{byte:03o}" for byte in (name.encode() if isinstance(name, str) else name))
+        if content is None:
+            lines.append(f'D "{quoted}"\n'.encode())
+            continue
+        mode, data = content if isinstance(content, tuple) else ("100644", content.encode() if isinstance(content, str) else content)
         if mode == "160000":
             lines.append(f'M 160000 {data.decode()} "{quoted}"\n'.encode())
         else:

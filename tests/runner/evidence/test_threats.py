@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.evidence.report import Report
-from tests.runner.evidence.conftest import Change, MakeChange, git
+from tests.runner.evidence.conftest import Change, MakeChange, Tree, git
 
 SHELL_CALL = "import subprocess\n\n\ndef run(value):\n    subprocess.run(f'echo {value}', shell=True)\n"
 SECRET = "kV7q2ZpXw9Lr4TsB"
@@ -41,6 +41,13 @@ def test_configuration_of_the_repository_does_not_silence_ruff(make_change: Make
 def test_noqa_comments_do_not_silence_security_rules(make_change: MakeChange) -> None:
     silenced = "# ruff: noqa\n# flake8: noqa\n" + SHELL_CALL.replace("shell=True)", "shell=True)  # noqa")
     assert "S602" in rules(make_change({}, {"app.py": silenced}).collect("security"))
+
+
+def test_a_noqa_that_names_no_rule_silences_nothing_and_one_that_does_is_said(make_change: MakeChange) -> None:
+    source = "def f(a=[]):  # noqa\n    a.append(1)\n\n\ndef g(a=[]):  # noqa: B006 - shared on purpose\n    a.append(1)\n"
+    report = make_change({}, {"app.py": source}).collect("quality")
+    assert [result.start_line for result in report.results if result.rule == "B006"] == [1]
+    assert "Quality results silenced by a `# noqa` that names their rule: 1." in report.not_covered
 
 
 WORKFLOW = """\
@@ -138,7 +145,7 @@ def test_python_files_of_the_repository_are_never_imported(make_change: MakeChan
     marker = tmp_path / "ran"
     bomb = f"open({str(marker)!r}, 'w').close()\n"
     names = ("sitecustomize.py", "json.py", "grimp.py", "lizard.py", "detect_secrets/__init__.py", "json/__init__.py", "pkg/__init__.py")
-    change = make_change({}, {name: bomb for name in names} | {"pkg/a.py": bomb + "from pkg import b\n", "pkg/b.py": "from pkg import a\n"})
+    change = make_change({}, dict.fromkeys(names, bomb) | {"pkg/a.py": bomb + "from pkg import b\n", "pkg/b.py": "from pkg import a\n"})
     git(change.path, "checkout", "--quiet", change.head)
     for role in ("security", "quality", "architecture"):
         assert set(tool_status(change.collect(role)).values()) == {"ok"}
@@ -153,7 +160,8 @@ def test_symlinks_are_never_followed(make_change: MakeChange, tmp_path: Path) ->
     outside = tmp_path / "outside.py"
     outside.write_text(SHELL_CALL + f"password = '{SECRET}'\n")
     link = ("120000", str(outside).encode())
-    change = make_change({"a.txt": "x"}, {"app.py": link, "pkg/__init__.py": "", "pkg/loop.py": ("120000", b"loop.py"), "run.sh": link})
+    head: Tree = {"app.py": link, "pkg/__init__.py": "", "pkg/loop.py": ("120000", b"loop.py"), "run.sh": link}
+    change = make_change({"a.txt": "x"}, head)
     git(change.path, "checkout", "--quiet", change.head)
     for role in ("security", "quality", "architecture"):
         run = change.run(role)
@@ -164,7 +172,7 @@ def test_symlinks_are_never_followed(make_change: MakeChange, tmp_path: Path) ->
 
 def test_what_cannot_be_looked_at_is_said(make_change: MakeChange) -> None:
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 12\n"
-    head = {
+    head: Tree = {
         "vendor/lib": ("160000", b"1" * 40),
         "model.bin": pointer,
         "logo.png": b"\x89PNG\0\0\0",
@@ -179,8 +187,17 @@ def test_what_cannot_be_looked_at_is_said(make_change: MakeChange) -> None:
 
 
 def test_hostile_file_names_are_analyzed_and_shown_safely(make_change: MakeChange) -> None:
-    names = [b"with space.py", b"new\nline.py", b"esc\x1b[2J.py", b"-rf.py", b"--config=x.py", b"bad\xff\xfe.py", b"q\"uote'$(id).py", "ü.py".encode()]
-    report = make_change({"a": "x"}, {name: SHELL_CALL for name in names}).collect("security")
+    names = [
+        b"with space.py",
+        b"new\nline.py",
+        b"esc\x1b[2J.py",
+        b"-rf.py",
+        b"--config=x.py",
+        b"bad\xff\xfe.py",
+        b"q\"uote'$(id).py",
+        "ü.py".encode(),
+    ]
+    report = make_change({"a": "x"}, dict.fromkeys(names, SHELL_CALL)).collect("security")
     shown = {result.path for result in report.results if result.rule == "S602"}
     assert shown == {name.decode("utf-8", "backslashreplace") for name in names}
     assert len(report.changed_files) == len(names)
@@ -188,7 +205,7 @@ def test_hostile_file_names_are_analyzed_and_shown_safely(make_change: MakeChang
 
 
 def test_hostile_names_reach_shellcheck_and_lizard_and_zizmor_as_data(make_change: MakeChange) -> None:
-    head = {"-x\n--y.sh": "rm $1\n", "--help.go": "package a\n", b".github/workflows/-o\xff.yml": WORKFLOW}
+    head: Tree = {"-x\n--y.sh": "rm $1\n", "--help.go": "package a\n", b".github/workflows/-o\xff.yml": WORKFLOW}
     report = make_change({"a": "x"}, head).collect("security")
     assert {"SC2086", "template-injection"} <= rules(report)
 
