@@ -88,7 +88,7 @@ def _swallowed() -> Finding:
         confidence=0.88,
         topic="swallowed-error",
         title="A declined card counts as paid",
-        why="The `except Exception` around the charge returns the order unchanged, and the caller takes any order it gets back for a paid one.",
+        why="The `except Exception` around the charge returns the order unchanged, and the caller takes it for a paid one.",
         scenario="The gateway declines a card; `charge` raises, the handler returns, and the order ships without payment.",
         suggestion="    except GatewayTimeout:\n        return retry_later(order)\n",
         proof=Proof(state=ProofState.UNPROVEN, base_exit_code=0, head_exit_code=0, output=""),

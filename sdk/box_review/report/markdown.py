@@ -91,7 +91,8 @@ def _grounds(finding: Finding) -> str:
 
 
 def _one_line(finding: Finding) -> str:
-    return f"**{finding.severity}** {inline_code(wording.place(finding))} {for_markdown(finding.title)} ({for_markdown(', '.join(finding.roles))})"
+    where = inline_code(wording.place(finding))
+    return f"**{finding.severity}** {where} {for_markdown(finding.title)} ({for_markdown(', '.join(finding.roles))})"
 
 
 def _dropped(record: ReviewRecord) -> Iterable[str]:

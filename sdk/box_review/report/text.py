@@ -136,7 +136,7 @@ def _one_line(finding: Finding) -> RenderableType:
 
 def _dropped(record: ReviewRecord) -> Iterator[RenderableType]:
     for reason, findings in wording.dropped_by_reason(record):
-        yield _item(f"{len(findings)} × {reason}")
+        yield _item(f"{len(findings)}: {reason}")
         yield from (_indented(_one_line(finding)) for finding in findings[:DROPPED_SHOWN])
         if len(findings) > DROPPED_SHOWN:
             yield _indented(Text(f"and {len(findings) - DROPPED_SHOWN} more", style="dim"))
@@ -153,7 +153,7 @@ def _boxes(record: ReviewRecord) -> Iterator[RenderableType]:
     yield _section("Boxes", [table, *(_labelled(label, words) for label, words in _holds(record))])
 
 
-def _row(table: Table, lane: str, status: str, box_id: str, driver: str, box: BoxReport | None, duration_s: float) -> None:  # noqa: PLR0913 - the columns
+def _row(table: Table, lane: str, status: str, box_id: str, driver: str, box: BoxReport | None, duration_s: float) -> None:
     freeze = "-" if box is None else box.freeze or box.state
     cells = (
         lane,
