@@ -82,7 +82,7 @@ def _commit(target: Path, number: int, message: str) -> None:
 
 def _git(target: Path, number: int, *arguments: str) -> None:
     settings = ("-c", "core.autocrlf=false", "-c", "core.fileMode=true", "-c", "core.hooksPath=/dev/null")
-    subprocess.run(["git", *settings, *arguments], cwd=target, env=_environment(number), check=True)  # noqa: S603, S607 - fixed words
+    subprocess.run(["git", *settings, *arguments], cwd=target, env=_environment(number), check=True)
 
 
 def _environment(number: int) -> Mapping[str, str]:
