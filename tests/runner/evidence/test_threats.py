@@ -107,6 +107,19 @@ def test_variables_of_the_box_do_not_steer_the_tools(make_change: MakeChange, tm
     assert set(tool_status(report).values()) == {"ok"}
 
 
+def test_configuration_left_in_the_temporary_folder_does_not_silence_the_tools(make_change: MakeChange, tmp_path: Path) -> None:
+    for name, content in {
+        "ruff.toml": "exclude = ['*']\n",
+        ".shellcheckrc": "disable=all\n",
+        "zizmor.yml": "rules:\n  template-injection:\n    disable: true\n",
+        ".gitignore": "*\n",
+    }.items():
+        (tmp_path / name).write_text(content)
+    change = make_change({}, {"app.py": SHELL_CALL, "x.sh": "rm $1\n", ".github/workflows/greet.yml": WORKFLOW})
+    report = change.run("security", env={"TMPDIR": str(tmp_path)}).report
+    assert {"S602", "SC2086", "template-injection"} <= rules(report)
+
+
 # --- running code -------------------------------------------------------------------------------------------------
 
 
