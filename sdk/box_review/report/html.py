@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from box_review.report import wording
 from box_review.report.code import changes, context
@@ -22,6 +23,9 @@ def render(record: ReviewRecord) -> str:
     )
 
 
+_CODE_SPAN = re.compile("(?<!`)`([^`\n]+)`(?!`)")
+
+
 @cache
 def _template() -> Template:
     environment = Environment(
@@ -32,9 +36,16 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["with_code"] = _with_code
     return environment.get_template("template.html.j2")
 
 
 def _shown(value: object) -> object:
     """Whatever the template prints passes here before it is escaped, so that no field can be forgotten."""
     return visible(value, multiline=True) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _with_code(text: str) -> Markup:
+    """`text` with what stands in single backticks set as code, all of it escaped."""
+    parts = _CODE_SPAN.split(visible(text, multiline=True))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts))

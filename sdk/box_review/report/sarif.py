@@ -100,7 +100,9 @@ def _result(finding: Finding, rule_index: int) -> Node:
     if finding.fingerprint:
         result["partialFingerprints"] = {"boxReviewFingerprint/v1": visible(finding.fingerprint)}
     fix = _fix(finding)
-    return result if fix is None else result | {"fixes": [fix]}
+    if fix is not None:
+        result["fixes"] = [fix]
+    return result
 
 
 def _properties(finding: Finding) -> Node:
