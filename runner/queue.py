@@ -22,7 +22,9 @@ from box_review.jobs import BELL, QUEUE, decode, encode
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 log = structlog.get_logger()
 
@@ -57,7 +59,8 @@ def connect(url: str, *, deadline_s: float | None = REDIS_DEADLINE_S, connection
         timeout=10,
         socket_timeout=deadline_s,
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3),
-        retry_on_error=[RedisError, OSError],
+        # Not RedisError: a WatchError says that another host was faster, and must not be tried again.
+        retry_on_error=[RedisConnectionError, RedisTimeoutError, OSError],
         **({} if url.startswith("unix:") else {"socket_connect_timeout": REDIS_DEADLINE_S}),
     )
     return ArqRedis(pool, job_serializer=encode, job_deserializer=decode, default_queue_name=QUEUE)
