@@ -114,6 +114,8 @@ class LeaseWorker(Worker):
         self._on_lost = on_lost
         self._tokens: dict[str, str] = {}
         self._rung = asyncio.Event()
+        self.looked = asyncio.Event()
+        """Set once the queue was read."""
         self._away = False
 
     async def release_own(self) -> int:
@@ -133,12 +135,17 @@ class LeaseWorker(Worker):
             while True:
                 self._rung.clear()
                 await self._poll_iteration()
+                self.looked.set()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self.poll_delay_s):
                         await self._rung.wait()
         finally:
-            listener.cancel()
-            await asyncio.gather(listener, return_exceptions=True)
+            await end(listener)
+
+    async def stop(self, main: asyncio.Task[None]) -> None:
+        """End `main` and all jobs, which go back to the queue."""
+        await end(main)
+        await asyncio.gather(*(end(task) for task in self.tasks.values()))
 
     async def _poll_iteration(self) -> None:
         """One look at the queue; an outage of Redis is waited out."""
@@ -165,8 +172,7 @@ class LeaseWorker(Worker):
         except (RedisError, OSError) as error:
             log.warning("the queue went away; the job runs again when its lease ends", job_id=job_id, error=str(error))
         finally:
-            renewal.cancel()
-            await asyncio.gather(renewal, return_exceptions=True)
+            await end(renewal)
             del self._tokens[job_id]
             self._rung.set()  # a place is free
 
@@ -233,6 +239,15 @@ class LeaseWorker(Worker):
                     await asyncio.sleep(1)
         finally:
             await bell.aclose(close_connection_pool=True)
+
+
+async def end(task: asyncio.Task[Any]) -> None:
+    """Cancel a task until it has ended: a cancellation that meets the end of a call with a deadline can get lost (Python 3.11)."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=1)
+    if not task.cancelled():
+        task.exception()  # looked at, so that nobody is warned that it never was
 
 
 async def enqueue(redis: ArqRedis, function: str, payload: dict[str, Any], job_id: str) -> bool:

@@ -16,7 +16,7 @@ from box_review.jobs import AGENT_JOB, JURY_JOB, AgentJob, JuryJob
 from runner.agent import review_role
 from runner.host import Host, keep_house
 from runner.jury.job import give_up, judge
-from runner.queue import MAX_TRIES, LeaseWorker
+from runner.queue import MAX_TRIES, LeaseWorker, end
 
 if TYPE_CHECKING:
     from arq.typing import WorkerCoroutine
@@ -55,12 +55,8 @@ async def working(host: Host, redis: ArqRedis) -> AsyncIterator[LeaseWorker]:
     try:
         yield worker
     finally:
-        house.cancel()
-        work.cancel()
-        await asyncio.gather(work, house, return_exceptions=True)
-        for task in worker.tasks.values():
-            task.cancel()
-        await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
+        await end(house)
+        await worker.stop(work)
 
 
 async def _lost(host: Host, job: str) -> None:

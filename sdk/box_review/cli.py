@@ -67,7 +67,9 @@ def main() -> None:
 @click.option("--head", metavar="REV", help="Review this revision.  [default: HEAD]")
 @click.option("--role", "roles", multiple=True, metavar="ROLE", help=f"Reviewer to run; repeatable.  [default: {', '.join(DEFAULT_ROLES)}]")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="How to print the review.")
-@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write the review to this file.  [default: standard output]")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write the review to this file.  [default: standard output]"
+)
 @click.option(
     "--fail-on",
     type=click.Choice([*(severity.value for severity in Severity), "never"]),
@@ -77,7 +79,9 @@ def main() -> None:
 )
 @click.option("--driver", default="auto", show_default=True, help="What isolates the boxes; `box-review doctor` lists them.")
 @click.option("--harness", default="static", show_default=True, help="What reviews: static (analyzers only, no key needed).")
-@click.option("--timeout", type=click.FloatRange(min=1, max=86400), default=900, show_default=True, metavar="SECONDS", help="Time the reviewers have.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=1, max=86400), default=900, show_default=True, metavar="SECONDS", help="Time the reviewers have."
+)
 @click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")
 def review_command(path: Path, **given: Any) -> None:
     """Review the commits of a local git repository between base and head.
@@ -130,7 +134,10 @@ def _review(wish: _Wish) -> int:
 
 
 def _say_what(change: Change) -> None:
-    click.echo(for_terminal(f"Reviewing {change.name}: {change.head} ({change.head_sha[:12]}) against {change.base} ({change.base_sha[:12]})"), err=True)
+    click.echo(
+        for_terminal(f"Reviewing {change.name}: {change.head} ({change.head_sha[:12]}) against {change.base} ({change.base_sha[:12]})"),
+        err=True,
+    )
     if change.uncommitted:
         plural = "s" if change.uncommitted != 1 else ""
         click.echo(f"Note: {change.uncommitted} file{plural} with uncommitted changes; only commits are reviewed.", err=True)

@@ -36,11 +36,9 @@ async def worker(url: str, host: str, work: Work, lease_s: float = 1.0, lost: li
     task = asyncio.create_task(made.main())
     try:
         yield made
+        await made.looked.wait()  # a client that is cancelled while it connects leaves its socket to the garbage collector
     finally:
-        task.cancel()
-        for running in made.tasks.values():
-            running.cancel()
-        await asyncio.gather(task, *made.tasks.values(), return_exceptions=True)
+        await made.stop(task)
         await redis.aclose(close_connection_pool=True)
 
 
