@@ -264,10 +264,11 @@ def _key(folder: Path) -> str:
 def _log_file(folder: Path) -> Iterator[IO[str]]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "embedded.log").open("w+") as file:
-            yield file
+        file = (folder / "embedded.log").open("w+")
     except OSError as error:
         raise ServerUnavailable(f"the data directory {folder} cannot be used: {error.strerror}; set BOX_DATA_DIR to another one") from error
+    with file:
+        yield file
 
 
 @contextlib.contextmanager

@@ -299,5 +299,7 @@ def _rejection(answer: httpx.Response) -> RequestRejected:
         said = str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):
         said = f"the server answered {answer.status_code} {answer.reason_phrase}"
+        if answer.status_code == 401:  # to HEAD, which has no body
+            said = "the server does not know the API key (BOX_REVIEW_API_KEY)"
     kind = ReviewNotFound if answer.status_code == 404 else RequestRejected
     return kind(said, answer.status_code)
