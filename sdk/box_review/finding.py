@@ -40,7 +40,7 @@ class Severity(StrEnum):
 class ContractModel(BaseModel):
     """Base of all models on the wire: immutable, and tolerant of fields a newer version adds."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class Evidence(ContractModel):

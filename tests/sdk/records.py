@@ -314,7 +314,7 @@ def hostile_record() -> ReviewRecord:
         freeze=LIVE[:300],
         limits=(HOSTILE,),
     )
-    stage = Stage(name=(MARKUP)[:40], started_s=-5.0, ended_s=float("nan"))
+    stage = Stage(name=(MARKUP)[:40], started_s=-5.0, ended_s=1e300)
     role = RoleReport(
         role="security",
         status=RoleStatus.FAILED,
