@@ -86,13 +86,13 @@ async def open_host(settings: RunnerSettings, redis: ArqRedis, harnesses: Mappin
         SandboxError: boxes cannot be made here, or another runner holds the data directory.
     """
     data = settings.box_data_dir
+    try:
+        toolbox = await asyncio.to_thread(build_toolbox, data / "tools")
+    except EvidenceError as error:
+        raise HostMisconfigured(str(error)) from error
+    static = StaticHarness(toolbox)
     async with open_driver(settings) as driver:
         artifacts = Artifacts(settings.artifacts_url)
-        try:
-            toolbox = await asyncio.to_thread(build_toolbox, data / "tools")
-        except EvidenceError as error:
-            raise HostMisconfigured(str(error)) from error
-        static = StaticHarness(toolbox)
         yield Host(
             id=await asyncio.to_thread(_host_id, data),
             settings=settings,
@@ -106,12 +106,14 @@ async def open_host(settings: RunnerSettings, redis: ArqRedis, harnesses: Mappin
 
 @contextlib.asynccontextmanager
 async def open_driver(settings: RunnerSettings) -> AsyncIterator[Driver]:
-    """The driver the settings ask for; `auto` is the best this host has. Raises HostMisconfigured, SandboxError."""
+    """The driver the settings ask for, tried once; `auto` is the best this host has. Raises HostMisconfigured, SandboxError."""
     name = "bubblewrap" if settings.box_driver == "auto" else settings.box_driver
     kind = DRIVERS.get(name)
     if kind is None:
         raise HostMisconfigured(f"there is no driver {name!r} (BOX_DRIVER); known are auto, {', '.join(DRIVERS)}")
     async with kind(settings.box_data_dir) as driver:
+        # A host that cannot make boxes must say so now, not in every review.
+        await (await driver.create(BoxSpec())).delete()
         yield driver
 
 

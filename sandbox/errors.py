@@ -28,6 +28,9 @@ class HostUnfit(SandboxError):
 class DiskFull(SandboxError, OSError):
     """There is no room left under the data directory."""
 
+    def __str__(self) -> str:
+        return self.strerror or super().__str__()
+
 
 class BoxNotFound(SandboxError, LookupError):
     """No box or snapshot has this id."""

@@ -60,7 +60,9 @@ def build_toolbox(target: Path) -> Toolbox:
     try:
         _build(target, toolbox, libraries)
     except OSError as error:
-        raise ToolboxError(f"the toolbox cannot be laid out below {target}: {error}") from error
+        raise ToolboxError(
+            f"the tools cannot be laid out below {target} ({error.strerror or error}); see to it or set BOX_DATA_DIR"
+        ) from error
     return toolbox
 
 
