@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,7 +11,7 @@ from arq.connections import ArqRedis
 from box_review import ReviewRecord, ReviewRequest
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
 
 from bot.errors import NoSuchReview, Refused
@@ -20,7 +19,8 @@ from bot.keys import Keys
 from bot.reviews import Reviews
 from bot.sources import Sources
 
-READY_HOST_S = 30.0
+MAX_REQUEST_BYTES = 65_536
+REQUEST_BODY = {"required": True, "content": {"application/json": {"schema": ReviewRequest.model_json_schema()}}}
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ async def ready(request: Request, response: Response) -> dict[str, str]:
     try:
         async with asyncio.timeout(3):
             hosts = await service_of(request).reviews.hosts()
-        if not any(time.time() - host.seen_at < READY_HOST_S for host in hosts):
+        if not hosts:
             problem = "no runner host is alive"
     except (RedisError, OSError, TimeoutError):
         problem = "the queue cannot be reached"
@@ -101,10 +101,21 @@ async def put_source(sha256: Sha256Path, request: Request, service: Authorized) 
     return SourceKept(sha256=sha256, size=await service.sources.keep(sha256, request.stream()))
 
 
-@router.post("/reviews", status_code=202)
-async def create_review(body: ReviewRequest, service: Authorized) -> Accepted:
+@router.post("/reviews", status_code=202, openapi_extra={"requestBody": REQUEST_BODY})
+async def create_review(request: Request, service: Authorized) -> Accepted:
     """Queue a review of an uploaded change."""
-    return Accepted(review_id=await service.reviews.create(body))
+    # Read by hand: FastAPI would take in the whole body before it looks at the key.
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_REQUEST_BYTES:
+            raise Refused(f"the request is larger than {MAX_REQUEST_BYTES} bytes", 413)
+    try:
+        asked = ReviewRequest.model_validate_json(bytes(body))
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)[:5]
+        raise Refused("; ".join(f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in problems)) from error
+    return Accepted(review_id=await service.reviews.create(asked))
 
 
 @router.get("/reviews/{review_id}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import os
 import secrets
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from bot.errors import Misconfigured
 from bot.settings import BotSettings
 
 
@@ -15,7 +18,7 @@ class Keys:
     """The keys that are accepted, compared in constant time."""
 
     def __init__(self, keys: Iterable[str]) -> None:
-        self._keys = [key.encode() for key in keys]
+        self._keys = [key.encode() for key in keys if key]
 
     def accept(self, key: str | None) -> bool:
         """True if the key is one of ours."""
@@ -33,10 +36,17 @@ def own_key(data_dir: Path) -> str:
     """The server's generated key; only its user can read the file."""
     file = data_dir / "api-key"
     data_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file.read_text(encoding="ascii").strip()
-    with os.fdopen(handle, "w", encoding="ascii") as opened:
-        opened.write(key := f"box_{secrets.token_urlsafe(32)}")
+    if not file.exists():
+        # Written aside and linked: the file is whole or absent, and the first of two processes wins.
+        handle, draft = tempfile.mkstemp(prefix=".api-key-", dir=data_dir)
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as opened:
+                opened.write(f"box_{secrets.token_urlsafe(32)}")
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, file)
+        finally:
+            Path(draft).unlink()
+    key = file.read_text(encoding="ascii").strip()
+    if not key:
+        raise Misconfigured(f"{file} is empty; delete it, and a new key is made")
     return key

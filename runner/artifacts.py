@@ -8,6 +8,8 @@ reviews/{review_id}/record.json         the review
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import secrets
 from pathlib import Path
 
 import fsspec
@@ -45,6 +47,11 @@ class Artifacts:
     def _write(self, name: str, data: bytes) -> None:
         path = self._path(name)
         self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-        with self._fs.open(path, "wb", autocommit=False) as file:
-            file.write(data)
-        file.commit()
+        draft = f"{path}.{secrets.token_hex(4)}.part"
+        try:
+            self._fs.pipe_file(draft, data)
+            self._fs.mv(draft, path)  # beside it: in a folder this is one step
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self._fs.rm(draft)
+            raise

@@ -121,12 +121,15 @@ class _Jury:
             duration_s=self._lane.duration_s,
             rechecked=self._rechecked,
             stages=self._lane.stages(),
-            error=error,
+            error=error[:2000] if error else None,
         )
         if box is not None and error is None:
             await self._lane.enter("frozen" if box.state == "paused" else "failed", box.freeze)
         verdict = record(self._review, results, judged, jury)
-        await self._host.artifacts.write(f"reviews/{self._review.review_id}/record.json", verdict.model_dump_json().encode())
+        try:
+            await self._host.artifacts.write(f"reviews/{self._review.review_id}/record.json", verdict.model_dump_json().encode())
+        except OSError:  # Redis holds the record too; a verdict is not withheld because a copy of it cannot be kept
+            log.exception("the record could not be archived", review_id=self._review.review_id)
         if not await self._host.reviews.finish(self._review, verdict):
             log.info("the review had its verdict already", review_id=self._review.review_id)
 
@@ -138,7 +141,7 @@ class _Jury:
             if report.status is RoleStatus.COMPLETED:
                 try:
                     results.append(await RoleResult.load(self._host.artifacts, self._review.review_id, report.role))
-                except ArtifactMissing as error:
+                except (ArtifactMissing, ValueError) as error:
                     roles[-1] = report.model_copy(update={"status": RoleStatus.FAILED, "error": f"its findings are lost: {error}"})
         self._review = replace(self._review, roles=tuple(roles))
         return tuple(results)

@@ -212,7 +212,7 @@ def _errors_as_exit_codes() -> Iterator[None]:
     except BoxReviewError as error:
         _fail(error, INCOMPLETE)
     except KeyboardInterrupt:
-        click.echo("box-review: interrupted; the review was cancelled and nothing is left running", err=True)
+        click.echo("box-review: interrupted; the review is cancelled", err=True)
         sys.exit(INTERRUPTED)
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -10,6 +10,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from bot.errors import Misconfigured
+from bot.keys import Keys, own_key
 from bot.settings import BotSettings
 from tests.server import Server
 
@@ -88,3 +90,31 @@ def test_keys_come_from_the_environment_without_being_shown(monkeypatch: pytest.
     settings = BotSettings(box_data_dir=tmp_path)
     assert [key.get_secret_value() for key in settings.box_api_keys] == ["alpha-key", "beta-key"]
     assert "alpha-key" not in repr(settings)
+
+
+async def test_body_is_read_before_the_key_is_looked_at(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.address.url, timeout=5) as client:
+        answer = await client.post("/v1/reviews", content=b"{" * 5_000_000)
+    assert answer.status_code == 401
+
+
+async def test_request_without_end_is_refused(http: httpx.AsyncClient) -> None:
+    answer = await http.post("/v1/reviews", content=b" " * 70_000)
+    assert answer.status_code == 413
+
+
+def test_empty_key_file_opens_the_server(tmp_path: Path) -> None:
+    assert not Keys([""]).accept(None)
+    assert not Keys([""]).accept("")
+    (tmp_path / "api-key").touch()
+    with pytest.raises(Misconfigured, match="api-key is empty"):
+        own_key(tmp_path)
+
+
+def test_key_is_made_once_and_then_kept(tmp_path: Path) -> None:
+    assert own_key(tmp_path) == own_key(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["api-key"]
+
+
+def test_sources_and_findings_are_closed_to_other_users(server: Server) -> None:
+    assert (server.data_dir / "artifacts").stat().st_mode & 0o777 == 0o700

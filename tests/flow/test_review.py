@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from box_review.client import Client, Options
+from box_review.client import AsyncClient, Client, Options
+from box_review.jobs import events_key
 
+from runner.queue import connect
 from tests.repositories import Repository
 from tests.server import Ended, Server, box_review
 
@@ -77,3 +80,28 @@ def test_program_reviews_by_the_sync_client(repository: Make, server: Server) ->
         assert client.record(record.review_id) == record
     assert [finding.topic for finding in record.findings] == ["command-injection"]
     assert events[-1] == "finished"
+
+
+def test_reviews_side_by_side_on_one_data_directory_take_turns(repository: Make, data_dir: Path) -> None:
+    path = repository({"x": "1"}, {"a.py": BAD}).path
+    with ThreadPoolExecutor(3) as pool:
+        ended = list(pool.map(lambda _: box_review("review", path, BOX_DATA_DIR=str(data_dir / "d")), range(3)))
+    assert [end.code for end in ended] == [1, 1, 1], ended
+    assert sum("waiting for it to end" in end.err for end in ended) == 2
+
+
+def test_proxy_of_the_environment_sees_nothing_of_a_local_review(repository: Make, data_dir: Path) -> None:
+    proxy = dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
+    ended = box_review("review", repository({"x": "1"}, {"a.py": BAD}).path, BOX_DATA_DIR=str(data_dir / "d"), **proxy)
+    assert ended.code == 1, ended
+
+
+async def test_verdict_whose_writer_died_before_it_could_say_so_still_ends_the_wait(repository: Make, server: Server) -> None:
+    path = repository({"x": "1"}, {"a.py": BAD}).path
+    async with AsyncClient(server.address) as client:
+        record = await client.review(path)
+        redis = connect(f"unix://{server.data_dir}/queue/valkey.sock")
+        entries = await redis.xrevrange(events_key(record.review_id), count=1)
+        await redis.xdel(events_key(record.review_id), entries[0][0])
+        await redis.aclose(close_connection_pool=True)
+        assert (await client.wait(record.review_id)).status == record.status
