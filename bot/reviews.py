@@ -21,12 +21,13 @@ from bot.queue import STREAM_WAIT_S, abort, submit
 from bot.sources import Sources
 
 HOST_ALIVE_S = 30.0
+GIVEN_UP_S = 3 * JURY_S  # after the reviewers' deadline: runners have had their time to end it themselves
 _ID_LETTERS = string.digits + string.ascii_lowercase
 
-_CANCEL = """
+_END = """
 local status = redis.call('hget', KEYS[1], 'status')
 if not status or (status ~= 'queued' and status ~= 'running') then return 0 end
-redis.call('hset', KEYS[1], 'status', 'cancelled', 'record', ARGV[2])
+redis.call('hset', KEYS[1], 'status', ARGV[3], 'record', ARGV[2])
 redis.call('zrem', KEYS[2], ARGV[1])
 return 1
 """
@@ -86,13 +87,16 @@ class Reviews:
         fields = await self._fields(review_id)
         if fields is None or "record" in fields:
             return await self.record(review_id)
-        record = _cancelled(_provisional(review_id, fields))
-        arguments = (review_id, record.model_dump_json())
-        if await self._redis.eval(_CANCEL, 2, review_key(review_id), ACTIVE, *arguments):  # type: ignore[misc]
-            await abort(self._redis, [job_id(review_id, lane) for lane in (*(report.role for report in record.roles), "jury")])
-            event = FinishedEvent(status=record.status, conclusion=record.conclusion, at_s=record.duration_s)
-            await self._redis.xadd(events_key(review_id), {"event": event.model_dump_json()})
+        await self._end(_stopped(_provisional(review_id, fields), ReviewStatus.CANCELLED, Conclusion.CANCELLED, "the review was cancelled"))
         return await self.record(review_id)
+
+    async def _end(self, record: ReviewRecord) -> None:
+        """Write a record that no jury will write, unless one has, and stop the review's jobs."""
+        arguments = (record.review_id, record.model_dump_json(), record.status.value)
+        if await self._redis.eval(_END, 2, review_key(record.review_id), ACTIVE, *arguments):  # type: ignore[misc]
+            await abort(self._redis, [job_id(record.review_id, lane) for lane in (*(report.role for report in record.roles), "jury")])
+            event = FinishedEvent(status=record.status, conclusion=record.conclusion, at_s=record.duration_s)
+            await self._redis.xadd(events_key(record.review_id), {"event": event.model_dump_json()})
 
     async def events(self, review_id: str, after: str) -> AsyncIterator[tuple[str, str] | None]:
         """Ids and JSON of a review's events after one id, as they come; None where nothing came for a while. Ends with the last."""
@@ -113,6 +117,9 @@ class Reviews:
                     record = await self.record(review_id)
                     yield last, FinishedEvent(status=record.status, conclusion=record.conclusion, at_s=record.duration_s).model_dump_json()
                     return
+                if time.time() > float(fields["deadline_at"]) + GIVEN_UP_S:
+                    reason = "no runner host brought the review to its end in time"
+                    await self._end(_stopped(_provisional(review_id, fields), ReviewStatus.TIMED_OUT, Conclusion.TIMED_OUT, reason))
                 yield None
 
     async def exists(self, review_id: str) -> bool:
@@ -174,15 +181,14 @@ def _provisional(review_id: str, fields: dict[str, str]) -> ReviewRecord:
     )
 
 
-def _cancelled(record: ReviewRecord) -> ReviewRecord:
-    reason = "the review was cancelled"
+def _stopped(record: ReviewRecord, status: ReviewStatus, conclusion: Conclusion, reason: str) -> ReviewRecord:
     stopped = {"status": RoleStatus.SKIPPED, "error": reason}
     roles = tuple(report if report.status.final else report.model_copy(update=stopped) for report in record.roles)
     return record.model_copy(
         update={
-            "status": ReviewStatus.CANCELLED,
-            "conclusion": Conclusion.CANCELLED,
-            "summary": "The review was cancelled before its verdict.",
+            "status": status,
+            "conclusion": conclusion,
+            "summary": f"There is no verdict: {reason}.",
             "roles": roles,
             "jury": JuryReport(status="failed", error=reason),
             "not_covered": (f"Nothing was judged: {reason}.",),
