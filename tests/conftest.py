@@ -34,6 +34,7 @@ def _short_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="bx-"))
     folder.chmod(0o755)
     yield folder
+    subprocess.run(["chmod", "-R", "u+rwX", folder], check=True)  # overlay closes its working folders to ordinary users
     shutil.rmtree(folder)
 
 

@@ -62,7 +62,7 @@ def main() -> None:
 
 
 @main.command("review", short_help="Review a change of a local repository.")
-@click.argument("path", type=click.Path(path_type=Path), default=Path())
+@click.argument("path", type=click.Path(path_type=Path, readable=False), default=Path())
 @click.option("--base", metavar="REV", help="Compare against this revision.  [default: the default branch, or the parent commit]")
 @click.option("--head", metavar="REV", help="Review this revision.  [default: HEAD]")
 @click.option("--role", "roles", multiple=True, metavar="ROLE", help=f"Reviewer to run; repeatable.  [default: {', '.join(DEFAULT_ROLES)}]")
