@@ -59,6 +59,9 @@ class BoxSpec:
         mounts: read-only pieces of the host.
         labels: free words to find the box again.
         ttl_s: seconds after which the sweep deletes the box; None keeps it.
+        keep_alive: it never freezes by itself.
+        before_freeze, after_resume: shell commands to run in the box then, ten seconds at most; the second
+            finds `BOX_AWAY_S` (seconds) and `BOX_RESTORED` (`memory` or `files`) in its environment.
     """
 
     snapshot: str | None = None
@@ -67,6 +70,9 @@ class BoxSpec:
     mounts: tuple[Mount, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     ttl_s: float | None = None
+    keep_alive: bool = False
+    before_freeze: str = ""
+    after_resume: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,26 +151,35 @@ class FreezeReport:
     Attributes:
         kind: warm or cold.
         memory: whether processes will come back.
-        processes: how many were stopped (warm) or ended (cold without memory).
+        processes: how many were stopped, or ended where memory is not kept.
         image_bytes: size on disk of a cold image.
         duration_s: wall time.
+        note: why processes will not come back although this driver can keep them.
     """
 
     kind: Freeze
     memory: bool
     processes: int
-    image_bytes: int
-    duration_s: float
+    image_bytes: int = 0
+    duration_s: float = 0.0
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeReport:
-    """What resuming did; `away_s` is how long the box was frozen."""
+    """What resuming did.
+
+    Attributes:
+        memory: whether processes came back.
+        away_s: how long the box was frozen.
+        note: why processes that were frozen did not come back.
+    """
 
     kind: Freeze
     memory: bool
     away_s: float
     duration_s: float
+    note: str | None = None
 
 
 class Process(abc.ABC):
@@ -210,7 +225,7 @@ class Session(abc.ABC):
 
 
 class Box(abc.ABC):
-    """One box. All methods raise `BoxDead` when it is gone and `BoxBusy` when its state forbids the call."""
+    """One box. All methods raise `BoxDead` when it is gone. Programs and file operations resume a frozen box first."""
 
     id: str
     driver: str
@@ -262,7 +277,6 @@ class Box(abc.ABC):
 
         Raises:
             BadRequest: the command cannot be sent (NUL in an argument, over 200 KB of arguments).
-            BoxBusy: the box is frozen.
             BoxDead: the box died meanwhile.
         """
 
@@ -300,10 +314,13 @@ class Box(abc.ABC):
 
     @abc.abstractmethod
     async def freeze(self, kind: Freeze) -> FreezeReport:
-        """Stop the box so that `resume` continues it.
+        """Stop the box so that `resume` continues it. A warm box may be frozen cold.
+
+        Deadlines stand still while a box is frozen. Connections to the gateway are cut.
 
         Raises:
-            BoxBusy: a cold freeze without memory while an exec or session runs.
+            BoxBusy: it is frozen so already; or a cold freeze without memory while an exec or session runs.
+            DiskFull: there is no room for the image; the box goes on.
         """
 
     @abc.abstractmethod

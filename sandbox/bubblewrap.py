@@ -1,222 +1,54 @@
 """The `bubblewrap` driver: boxes from user namespaces and overlay layers; needs nothing but pip.
 
 Freezing keeps processes in memory (warm) or files only (cold). See `sandbox.launch` for what
-isolates a box, `sandbox.supervisor` for its first process.
+isolates a box, `sandbox.inbox.supervisor` for its first process.
 """
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from types import TracebackType
-from typing import Self
-
-import structlog
-
-from sandbox.box import Box, BoxSpec, BoxState, Capabilities, Driver, Freeze, Mount
-from sandbox.bubblewrap_box import BubblewrapBox
-from sandbox.errors import BoxNotFound, SandboxError
-from sandbox.image import Packer
-from sandbox.launch import Plan
-from sandbox.limits import ControlGroup, Limits, sweep_groups
-from sandbox.rootfs import BOX_FOLDERS, Rootfs, build
-from sandbox.store import BoxRecord, LayerRecord, LimitsRecord, Store, limits_of
-from sandbox.users import own, pick_uid
-
-log = structlog.get_logger()
-
-MAX_LAYERS = 30  # beyond this the layers of a snapshot are copied into one
+from sandbox.box import Capabilities
+from sandbox.launch import BubblewrapRunning, Plan, launch
+from sandbox.layered import LayeredDriver
+from sandbox.layered_box import LayeredBox
+from sandbox.limits import ControlGroup
+from sandbox.link import Callbacks
+from sandbox.store import BoxRecord
 
 
-class BubblewrapDriver(Driver):
-    """Keeps its boxes below `data_dir`, which it holds alone while it is open."""
+class BubblewrapDriver(LayeredDriver):
+    """Boxes that share the host's kernel behind namespaces, a system call filter and no rights at all."""
 
     name = "bubblewrap"
 
-    def __init__(self, data_dir: Path) -> None:
-        self.store = Store(data_dir)
-        self._data_dir = data_dir
-        self._boxes: dict[str, BubblewrapBox] = {}
-        self._capabilities: Capabilities | None = None
-        self._rootfs: Rootfs | None = None
-        self._removals: dict[Path, asyncio.Task[None]] = {}
+    def new_box(self, record: BoxRecord) -> LayeredBox:
+        return BubblewrapBox(self, record)
 
-    async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.store.open)
-        try:
-            self._rootfs = await asyncio.to_thread(build, self._data_dir)
-            await self._take_over()
-            self._capabilities = self._find_capabilities()
-        except BaseException:
-            self.store.close()
-            raise
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for box in self._boxes.values():
-            await box.halt()
-        if self._removals:
-            await asyncio.gather(*self._removals.values(), return_exceptions=True)
-        self.store.close()
-
-    @property
-    def rootfs(self) -> Rootfs:
-        """What boxes start from."""
-        if self._rootfs is None:
-            raise SandboxError("the driver is not open")
-        return self._rootfs
-
-    @property
-    def capabilities(self) -> Capabilities:
-        if self._capabilities is None:
-            raise SandboxError("the driver is not open")
-        return self._capabilities
-
-    async def create(self, spec: BoxSpec) -> Box:
-        self.store.check_room()
-        layer = self.store.layer(spec.snapshot) if spec.snapshot else None
-        if layer is not None and len(layer.layers) > MAX_LAYERS:
-            layer = await self._flatten(layer)
-        uid = layer.uid if layer else pick_uid(self.store.uids())
-        box_id, folder = self.store.new_box(uid)
-        record = BoxRecord(
-            id=box_id,
-            driver=self.name,
-            created_at=datetime.now(UTC),
-            expires_at=None if spec.ttl_s is None else datetime.now(UTC) + timedelta(seconds=spec.ttl_s),
-            uid=uid,
-            layers=layer.layers if layer else (),
-            limits=LimitsRecord(**asdict(spec.limits)),
-            env=dict(spec.env),
-            mounts=tuple((str(mount.source), mount.target) for mount in spec.mounts),
-            labels=dict(spec.labels),
-        )
-        for name in ("upper", "work", *(() if layer else (f"upper/{part}" for part in BOX_FOLDERS))):
-            (folder / name).mkdir(mode=0o700 if name == "work" else 0o755)
-            own(folder / name, uid)
-        if layer is None:
-            for name in ("tmp", "var/tmp"):
-                (folder / "upper" / name).chmod(0o1777)
-        box = self._adopt(record)
-        self.store.save_box(record)
-        try:
-            await box.boot()
-        except BaseException:
-            await box.delete()
-            raise
-        return box
-
-    def get(self, box_id: str) -> BubblewrapBox:
-        box = self._boxes.get(box_id)
-        if box is None:
-            raise BoxNotFound(f"no box {box_id!r}")
-        return box
-
-    def boxes(self) -> list[Box]:
-        return sorted(self._boxes.values(), key=lambda box: box.created_at)
-
-    async def fork(self, box: Box, spec: BoxSpec | None = None) -> Box:
-        source = self.get(box.id)
-        snapshot = await source.snapshot()
-        given = spec or BoxSpec(
-            limits=source.limits,
-            env=source.record.env,
-            mounts=tuple(Mount(Path(path), target) for path, target in source.record.mounts),
-            labels=source.record.labels,
-        )
-        try:
-            return await self.create(
-                BoxSpec(snapshot=snapshot, limits=given.limits, env=given.env, mounts=given.mounts, labels=given.labels, ttl_s=given.ttl_s)
-            )
-        finally:
-            await self.delete_snapshot(snapshot)  # its files stay while a box rests on them
-
-    async def delete_snapshot(self, snapshot_id: str) -> None:
-        record = self.store.layer(snapshot_id)
-        self.store.save_layer(record.model_copy(update={"deleted": True}))
-
-    async def sweep(self) -> None:
-        now = datetime.now(UTC)
-        for box in list(self._boxes.values()):
-            if box.record.expires_at is not None and box.record.expires_at < now:
-                await box.delete()
-        self.store.discard_unused()
-        for folder, uid in self.store.trash():
-            self.remove_later(folder, uid)
-
-    def plan(self, record: BoxRecord, *, controls: frozenset[str]) -> Plan:
-        """How to start a box; `controls` are the controllers that bound it as a whole."""
-        return Plan(
-            rootfs=self.rootfs,
-            lower=tuple(self.store.layer_fs(layer) for layer in record.layers),
-            folder=self.store.box_dir(record.id),
-            uid=record.uid,
-            mounts=tuple(Mount(Path(source), target) for source, target in record.mounts),
-            rlimits=tuple(limits_of(record).rlimits(controls)),
-        )
-
-    def forget(self, box_id: str) -> None:
-        """A box was deleted."""
-        self._boxes.pop(box_id, None)
-
-    def remove_later(self, folder: Path, uid: int | None) -> None:
-        """Remove a discarded folder without making anyone wait; what fails stays for the next sweep."""
-        if folder not in self._removals:
-            self._removals[folder] = asyncio.ensure_future(self._remove(folder, uid))
-
-    async def _remove(self, folder: Path, uid: int | None) -> None:
-        try:
-            await asyncio.to_thread(Packer(self.rootfs, uid).remove, folder)
-            await asyncio.to_thread(folder.rmdir)
-        except (SandboxError, OSError) as error:
-            log.warning("a deleted box's files remain", folder=str(folder), error=str(error))
-        finally:
-            del self._removals[folder]
-
-    def _adopt(self, record: BoxRecord) -> BubblewrapBox:
-        box = BubblewrapBox(self, record)
-        self._boxes[record.id] = box
-        return box
-
-    async def _take_over(self) -> None:
-        """Boxes that lived when the last server died have lost their processes, not their files: they are paused."""
-        for record in self.store.box_records():
-            if record.state in (BoxState.IDLE, BoxState.RUNNING) or record.frozen is Freeze.WARM:
-                record.state, record.frozen = BoxState.PAUSED, Freeze.COLD
-                record.frozen_at = record.frozen_at or datetime.now(UTC)
-                self.store.save_box(record)
-            box = self._adopt(record)
-            if record.state is BoxState.CREATING:
-                await box.delete()
-        sweep_groups(frozenset())
-        await self.sweep()
-
-    def _find_capabilities(self) -> Capabilities:
-        probe = ControlGroup("bxprobe")
-        probe.open(Limits(1 << 30, 64, 1, 1 << 30))
-        controls = probe.controls
-        probe.close()
-        notices = [f"no control group for {name}: {weaker}" for name, weaker in _WEAKER.items() if name not in controls]
+    def find_capabilities(self) -> Capabilities:
+        controls = ControlGroup.controls_here()
         return Capabilities(
             isolation="user and all other namespaces, no capabilities, no new privileges, system call filter, no network",
             limits=controls | {"disk"},
-            notices=tuple(notices),
+            notices=tuple(f"no control group for {name}: {weaker}" for name, weaker in _WEAKER.items() if name not in controls),
             freezes_memory=False,
         )
 
-    async def _flatten(self, layer: LayerRecord) -> LayerRecord:
-        """Copy a tall stack of layers into one, so that it fits into a mount."""
-        flat, folder = self.store.new_layer(layer.uid, ())
-        (folder / "fs").mkdir(mode=0o755)
-        own(folder / "fs", layer.uid)
-        lower = [self.store.layer_fs(name) for name in layer.layers]
-        await asyncio.to_thread(Packer(self.rootfs, layer.uid).merge, lower, folder / "fs")
-        # Nobody knows its id: it lives as long as a box rests on it.
-        flat = flat.model_copy(update={"deleted": True})
-        self.store.save_layer(flat)
-        return flat
+
+class BubblewrapBox(LayeredBox):
+    """One of them."""
+
+    async def launch(self, callbacks: Callbacks) -> BubblewrapRunning:
+        return await launch(self.id, self.plan(), callbacks)
+
+    def plan(self) -> Plan:
+        """How to start it."""
+        return Plan(
+            rootfs=self.keeper.rootfs,
+            lower=self.lower,
+            folder=self.folder,
+            uid=self.record.uid,
+            mounts=self.mounts,
+            arguments=tuple(self.limits.rlimits(self.group.controls)),
+        )
 
 
 _WEAKER = {

@@ -24,43 +24,67 @@ from sandbox.errors import DiskFull, ImageCorrupt, SandboxError
 from sandbox.rootfs import Rootfs
 from sandbox.users import own
 
-FORMAT = 1
+FORMAT = 2
+FILES = "files.tar.zst"
 PACK_DEADLINE_S = 600.0
 _CHUNK = 1 << 20
 
 
+class Part(BaseModel):
+    """One file of an image."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bytes: int
+    sha256: str
+
+
 class Manifest(BaseModel):
-    """What a cold image holds.
+    """What a frozen image holds.
 
     Attributes:
-        archive_bytes, archive_sha256: size and digest of the compressed file.
-        content_bytes, content_sha256: the same of the archive within.
+        driver: what froze it; `engine` names the program and version that can bring its processes back.
+        frozen_at: Unix seconds.
         layers: snapshot layers the files rest on, lowest first.
         memory: processes are part of the image.
+        parts: its files by name, `FILES` among them.
     """
 
     model_config = ConfigDict(frozen=True)
 
     format: int = FORMAT
     driver: str
+    engine: str = ""
     box_id: str
     frozen_at: float
-    archive_bytes: int
-    archive_sha256: str
-    content_bytes: int
-    content_sha256: str
     layers: tuple[str, ...]
     memory: bool = False
+    parts: dict[str, Part]
+
+    @property
+    def size_bytes(self) -> int:
+        """What the image takes on disk."""
+        return sum(part.bytes for part in self.parts.values())
+
+    def verify(self, folder: Path) -> None:
+        """Compare the files in `folder` with what was written. Raises ImageCorrupt."""
+        for name, part in self.parts.items():
+            try:
+                found = measure(folder / name)
+            except OSError as error:
+                raise ImageCorrupt(f"{folder / name} cannot be read: {error.strerror}") from error
+            if found != part:
+                raise ImageCorrupt(
+                    f"{folder / name} does not match its manifest ({found.bytes} bytes, {found.sha256[:12]}…, "
+                    f"where {part.bytes} bytes, {part.sha256[:12]}… were written); the frozen image is damaged"
+                )
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """Size and digest of an archive, outside and inside."""
-
-    archive_bytes: int
-    archive_sha256: str
-    content_bytes: int
-    content_sha256: str
+def measure(file: Path) -> Part:
+    """Size and digest of a file."""
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        return Part(bytes=opened.tell(), sha256=digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +94,9 @@ class Packer:
     rootfs: Rootfs
     uid: int | None
 
-    def pack(self, tree: Path, archive: Path) -> Packed:
-        """Write `tree` to `archive` (zstd) and read it back once. Raises DiskFull, ImageCorrupt."""
-        content, outer = hashlib.sha256(), hashlib.sha256()
-        size = 0
+    def pack(self, tree: Path, archive: Path) -> Part:
+        """Write `tree` to `archive` (zstd); what is read back must be what was written. Raises DiskFull, ImageCorrupt."""
+        outer = hashlib.sha256()
         try:
             with archive.open("wb") as file, tempfile.TemporaryFile() as log:
                 tar = self._tar(
@@ -83,8 +106,6 @@ class Packer:
                     cast("IO[bytes]", _Hashing(file, outer.update)), closefd=False
                 ) as zipper:
                     while chunk := cast("IO[bytes]", tar.stdout).read(_CHUNK):
-                        content.update(chunk)
-                        size += len(chunk)
                         zipper.write(chunk)
                 _finish(tar, log, f"packing {tree}")
                 file.flush()
@@ -92,23 +113,11 @@ class Packer:
         except OSError as error:
             archive.unlink(missing_ok=True)
             raise DiskFull(error.errno, f"cannot write {archive}: {error.strerror}") from error
-        packed = Packed(archive.stat().st_size, outer.hexdigest(), size, content.hexdigest())
-        self.verify(archive, packed)
+        packed = measure(archive)
+        if packed.sha256 != outer.hexdigest():
+            archive.unlink()
+            raise ImageCorrupt(f"{archive} does not read back as it was written; check the disk")
         return packed
-
-    def verify(self, archive: Path, expected: Packed | Manifest) -> None:
-        """Read an archive to its end. Raises ImageCorrupt if it is not what the manifest says."""
-        digest, size = hashlib.sha256(), 0
-        try:
-            for chunk in _unzip(archive):
-                digest.update(chunk)
-                size += len(chunk)
-        except (OSError, zstandard.ZstdError) as error:
-            raise ImageCorrupt(f"{archive} cannot be read: {error}") from error
-        if size != expected.content_bytes or digest.hexdigest() != expected.content_sha256:
-            raise ImageCorrupt(
-                f"{archive} does not match its manifest ({size} bytes, {digest.hexdigest()[:12]}…); the frozen files are damaged"
-            )
 
     def unpack(self, archive: Path, tree: Path) -> None:
         """Write a verified archive's content into the empty folder `tree`. Raises DiskFull, ImageCorrupt."""

@@ -7,17 +7,19 @@ import contextlib
 import os
 import re
 import socket
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sandbox.box import HOME, Mount
 from sandbox.errors import BoxDead, HostUnfit, SandboxError
-from sandbox.link import SupervisorLink
+from sandbox.link import Callbacks, SupervisorLink
 from sandbox.rootfs import Rootfs
+from sandbox.running import Running
 
 _OVERLAY_OPTIONS_BYTES = 3900  # the kernel cuts mount options at one page
 _SHM_BYTES = 64 << 20
+LINK_BUFFER_BYTES = 1 << 20
 _ISOLATION = (
     *("--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--as-pid-1"),
     *("--uid", "1000", "--gid", "1000", "--hostname", "box", "--clearenv"),
@@ -32,7 +34,7 @@ class Plan:
         lower: layer folders, lowest first, without the skeleton.
         folder: the box's folder, holding `upper` and `work`.
         uid: host uid to start as; None keeps the server's.
-        rlimits: the supervisor's `RLIMIT_X=value` arguments.
+        arguments: the supervisor's, see `sandbox.inbox.supervisor.main`.
     """
 
     rootfs: Rootfs
@@ -40,63 +42,67 @@ class Plan:
     folder: Path
     uid: int | None
     mounts: tuple[Mount, ...]
-    rlimits: tuple[str, ...]
+    arguments: tuple[str, ...]
 
-    def argv(self, connection: int, filter_fd: int, info_fd: int) -> list[str]:
-        """The whole command line of bwrap."""
-        overlay = [self.rootfs.skeleton, *self.lower]
-        length = sum(len(str(path)) + 10 for path in overlay) + 2 * len(str(self.folder)) + 200
+    def overlay(self, target: str) -> list[str]:
+        """bwrap arguments that show the box's files at `target`."""
+        sources = [self.rootfs.skeleton, *self.lower]
+        length = sum(len(str(path)) + 10 for path in sources) + 2 * len(str(self.folder)) + 200
         if length > _OVERLAY_OPTIONS_BYTES:
-            raise SandboxError(f"{len(overlay)} layers below {self.folder} do not fit into one mount; use a shorter BOX_DATA_DIR")
-        root = [word for path in overlay for word in ("--overlay-src", str(path))]
-        root += ["--overlay", str(self.folder / "upper"), str(self.folder / "work"), "/"]
+            raise SandboxError(f"{len(sources)} layers below {self.folder} do not fit into one mount; use a shorter BOX_DATA_DIR")
+        words = [word for path in sources for word in ("--overlay-src", str(path))]
+        return [*words, "--overlay", str(self.folder / "upper"), str(self.folder / "work"), target]
+
+    def argv(self, filter_fd: int, info_fd: int) -> list[str]:
+        """The whole command line of bwrap."""
         view = [*self.rootfs.binds, "--ro-bind", str(self.rootfs.runtime), "/.box", "--proc", "/proc", "--dev", "/dev"]
         view += ["--size", str(_SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108  (in the box)
         for mount in self.mounts:
             view += ["--ro-bind", str(mount.source), mount.target]
         channels = ["--seccomp", str(filter_fd), "--info-fd", str(info_fd)]
-        supervisor = [self.rootfs.python, "-I", "-S", "/.box/supervisor.py", str(connection), *self.rlimits]
-        return [str(self.rootfs.bwrap), *_ISOLATION, *root, *view, *channels, "--chdir", HOME, "--", *supervisor]
+        supervisor = [*self.rootfs.supervisor, *self.arguments]
+        return [str(self.rootfs.bwrap), *_ISOLATION, *self.overlay("/"), *view, *channels, "--chdir", HOME, "--", *supervisor]
 
 
 @dataclass(slots=True)
-class Running:
+class BubblewrapRunning(Running):
     """A started box: its supervisor's connection, the outer process, and the host's pid of the box's PID 1."""
 
     link: SupervisorLink
     process: asyncio.subprocess.Process
-    init_pid: int
+    host_pid: int | None
 
     async def stop(self) -> None:
-        """End every process of the box and wait until they are gone."""
         self.link.close()
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()  # --die-with-parent takes PID 1 along, and PID 1 everything else
         await self.process.wait()
 
 
-async def launch(box_id: str, plan: Plan, on_death: Callable[[], None]) -> Running:
+async def launch(box_id: str, plan: Plan, callbacks: Callbacks) -> BubblewrapRunning:
     """Start the box and wait until its supervisor answers.
 
     Raises:
         HostUnfit: the host refused a namespace or the overlay; the text says what would help.
         BoxDead: the supervisor did not come up.
     """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LINK_BUFFER_BYTES)
     info_r, info_w = os.pipe2(os.O_CLOEXEC)
     filter_fd = os.open(plan.rootfs.runtime / "seccomp.bpf", os.O_RDONLY | os.O_CLOEXEC)
     log = plan.folder / "bwrap.log"
-    log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    owner: Mapping[str, object] = {} if plan.uid is None else {"user": plan.uid, "group": plan.uid, "extra_groups": []}
-    link = SupervisorLink(box_id, ours, on_death)
+    log_fd = open_log(log)
+    link = SupervisorLink(box_id, callbacks)
+    link.attach(*[ours.detach()] * 2)
     try:
         process = await asyncio.create_subprocess_exec(
-            *plan.argv(theirs.fileno(), filter_fd, info_w),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=log_fd,
+            *plan.argv(filter_fd, info_w),
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
             stderr=log_fd,
-            pass_fds=(theirs.fileno(), filter_fd, info_w),
-            **owner,  # type: ignore[arg-type]
+            pass_fds=(filter_fd, info_w),
+            **as_user(plan.uid),
         )
     except BaseException:
         link.close()
@@ -117,10 +123,20 @@ async def launch(box_id: str, plan: Plan, on_death: Callable[[], None]) -> Runni
     finally:
         info = os.read(info_r, 4096)
         os.close(info_r)
-    return Running(link, process, _child_pid(info))
+    return BubblewrapRunning(link, process, child_pid(info))
 
 
-def _child_pid(info: bytes) -> int:
+def open_log(path: Path) -> int:
+    """Where a box's outer processes write their complaints, as a descriptor the caller owns."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def as_user(uid: int | None) -> dict[str, Any]:
+    """Arguments that start a process as a box's user."""
+    return {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
+
+
+def child_pid(info: bytes) -> int:
     """bwrap's own report of the pid of its child."""
     match = re.search(rb'"child-pid":\s*(\d+)', info)
     if match is None:

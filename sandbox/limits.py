@@ -45,6 +45,22 @@ class Limits:
         return words
 
 
+class Hits:
+    """Which limits were hit while something ran."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+
+    @property
+    def first(self) -> str | None:
+        """The limit that was hit first, None if none was."""
+        return self._names[0] if self._names else None
+
+    def note(self, name: str) -> None:
+        """A limit was hit."""
+        self._names.append(name)
+
+
 SIZES: Mapping[str, Limits] = {
     "small": Limits(4 * GIB, 512, 2, 5 * GIB),
     "medium": Limits(8 * GIB, 1024, 4, 10 * GIB),
@@ -58,6 +74,15 @@ class ControlGroup:
     def __init__(self, box_id: str, root: Path = _CGROUPS) -> None:
         self._folders = {name: folder / _PARENT / box_id for name, folder in _controllers(root).items()}
         self._unified = (root / "cgroup.controllers").exists()
+
+    @classmethod
+    def controls_here(cls) -> frozenset[str]:
+        """What a group would bound on this host."""
+        probe = cls("bxprobe")
+        probe.open(Limits(1 << 30, 64, 1, 1 << 30))
+        controls = probe.controls
+        probe.close()
+        return controls
 
     @property
     def controls(self) -> frozenset[str]:

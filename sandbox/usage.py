@@ -7,16 +7,10 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 INTERVAL_S = 1.0
 _SHARE = 20  # looking may take at most one part in twenty of the time
-
-
-@dataclass(slots=True)
-class _Watch:
-    exceeded: bool = False
 
 
 class DiskWatch:
@@ -26,16 +20,15 @@ class DiskWatch:
         self._tree, self._limit = tree, limit_bytes
 
     @contextlib.contextmanager
-    def watching(self, stop: Callable[[], None]) -> Iterator[_Watch]:
+    def watching(self, stop: Callable[[], None]) -> Iterator[None]:
         """Call `stop` once if the limit is passed before the context ends."""
-        watch = _Watch()
-        task = asyncio.ensure_future(self._look(watch, stop))
+        task = asyncio.ensure_future(self._look(stop))
         try:
-            yield watch
+            yield
         finally:
             task.cancel()
 
-    async def _look(self, watch: _Watch, stop: Callable[[], None]) -> None:
+    async def _look(self, stop: Callable[[], None]) -> None:
         pause = INTERVAL_S
         while True:
             await asyncio.sleep(pause)
@@ -43,7 +36,6 @@ class DiskWatch:
             used = await asyncio.to_thread(bytes_below, self._tree)
             pause = max(INTERVAL_S, _SHARE * (time.monotonic() - started))
             if used > self._limit:
-                watch.exceeded = True
                 stop()
                 return
 

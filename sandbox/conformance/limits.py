@@ -1,0 +1,37 @@
+"""What a box may use."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sandbox.box import BoxSpec, Driver
+from sandbox.conformance.check import MIB, SMALL, a_box, expect, promise, python, shell
+
+
+@promise("memory beyond the limit ends the program, not the box", "limits")
+async def _memory(driver: Driver) -> None:
+    async with a_box(driver, BoxSpec(limits=replace(SMALL, memory_bytes=128 * MIB))) as box:
+        result = await python(box, "x = bytearray(512 << 20); print(len(x))")
+        expect(result.exit_code != 0, True, "the program failed")
+        if "memory" in driver.capabilities.limits:
+            expect(result.limit, "memory", "limit named")
+        expect((await shell(box, "echo alive")).stdout, b"alive\n", "the box after")
+
+
+@promise("more processes than allowed cannot be started", "limits")
+async def _pids(driver: Driver) -> None:
+    async with a_box(driver, BoxSpec(limits=replace(SMALL, pids=20))) as box:
+        probe = "import os, time\nn = 0\ntry:\n for _ in range(60):\n  if os.fork() == 0: time.sleep(2); os._exit(0)\n  n += 1\nexcept OSError: pass\nprint(n)"
+        result = await python(box, probe)
+        expect(0 < int(result.stdout) <= 20, True, f"{int(result.stdout)} started")
+        if "pids" in driver.capabilities.limits:
+            expect(result.limit, "pids", "limit named")
+
+
+@promise("writing more than the disk limit ends the program", "limits")
+async def _disk(driver: Driver) -> None:
+    async with a_box(driver, BoxSpec(limits=replace(SMALL, disk_bytes=16 * MIB))) as box:
+        one = await shell(box, "head -c 40M /dev/zero > big")
+        expect(one.exit_code != 0, True, "one large file")
+        many = await shell(box, "i=0; while [ $i -lt 200 ]; do i=$((i+1)); head -c 4M /dev/zero > f$((i%10)); sleep 0.05; done")
+        expect((many.exit_code != 0, many.limit), (True, "disk"), "many files")

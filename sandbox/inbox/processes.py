@@ -1,0 +1,78 @@
+"""The processes of a box, as its first process sees and signals them."""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found,unused-ignore]
+import os
+
+
+class Processes:
+    """Looks at /proc; remembers what had stopped by itself before everything was stopped."""
+
+    def __init__(self) -> None:
+        self._stopped_before: set[int] = set()
+
+    def stop_all(self) -> int:
+        """Stop every process where it stands; returns how many there are."""
+        self._stopped_before = {pid for pid, (_, _, state) in processes().items() if state in "Tt"}
+        for _ in range(1000):
+            moving = [pid for pid, (_, _, state) in processes().items() if state not in "TtZX"]
+            if not moving:
+                break
+            for pid in moving:
+                send(pid, _signal.SIGSTOP)
+            os.sched_yield()
+        return len(processes())
+
+    def continue_all(self) -> int:
+        """Let everything go on that `stop_all` stopped."""
+        for pid in processes():
+            if pid not in self._stopped_before:
+                send(pid, _signal.SIGCONT)
+        return len(processes())
+
+    def kill_all(self) -> int:
+        """Kill every process of the box but this one."""
+        count = len(processes())
+        send(-1, _signal.SIGKILL)
+        return count
+
+
+def count_living() -> int:
+    """How many processes live, this one not counted."""
+    return sum(1 for _, _, state in processes().values() if state not in "ZX")
+
+
+def kill_tree(roots: set[int]) -> None:
+    """Kill processes with their sessions and everything descended from them."""
+    doomed, before = set(roots), -1
+    while len(doomed) != before:  # until a pass over /proc finds nobody new
+        before = len(doomed)
+        for pid, (parent, session, _) in processes().items():
+            if parent in doomed or session in roots:
+                doomed.add(pid)
+                send(pid, _signal.SIGSTOP)
+    for pid in doomed:
+        send(pid, _signal.SIGKILL)
+
+
+def processes() -> dict[int, tuple[int, int, str]]:
+    """All processes of the box but this one: pid -> (parent, session, state letter)."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid():
+            try:
+                with open("/proc/" + name + "/stat", "rb") as stat:
+                    fields = stat.read().rpartition(b")")[2].split()
+            except OSError:
+                continue  # ended meanwhile
+            found[int(name)] = (int(fields[1]), int(fields[3]), fields[0].decode())
+    return found
+
+
+def send(pid: int, number: int, group: bool = False) -> None:
+    """Signal a process that may be gone already."""
+    try:
+        (os.killpg if group else os.kill)(pid, number)
+    except ProcessLookupError:
+        pass

@@ -1,0 +1,365 @@
+"""PID 1 of a box: starts, signals and reaps the box's programs on the host's request.
+
+Runs inside the box on the box's own Python (3.8 or newer) with `-I -S`; it must import nothing
+of this project but its neighbours. The C modules behind `socket` and `signal` are used directly, because
+importing those two costs 5 ms in every box.
+
+The host speaks `wire` on stdin and listens on stdout, and treats all it hears as untrusted. When the host
+goes away, the box ends. Programs hang on pipes of the box, never on the host's: so they can be frozen with
+the box and go on after it was restored elsewhere, with another host at the other end.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found,unused-ignore]
+import _socket
+import os
+import resource
+import select
+import sys
+
+from . import files, guard, programs, wire
+from .processes import Processes, count_living, kill_tree, send
+from .streams import Sink, Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Supervisor:
+    """The loop: frames in, at most one process started by each, output and exits reported as they come."""
+
+    def __init__(self, limits: list[tuple[int, int]], services: dict[int, bytes]) -> None:
+        self.limits = limits
+        self.processes = Processes()
+        self.running: dict[int, int] = {}  # pid -> id
+        self.terminals: dict[int, int] = {}  # id -> master
+        self.sources: dict[tuple[int, int], Source] = {}
+        self.sinks: dict[tuple[int, int], Sink] = {}
+        self.ready: dict[int, Callable[[], None]] = {}  # descriptor -> what to do when it can be read
+        self.writable: dict[int, Callable[[], None]] = {}
+        self.poller = select.poll()
+        self.outgoing = bytearray()
+        self.held = False
+        self.next_connection = wire.CONNECTIONS
+        self.frames = wire.Frames()
+        self.wake_r, wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        _signal.signal(_signal.SIGCHLD, lambda *_: None)
+        _signal.set_wakeup_fd(wake_w, warn_on_full_buffer=False)
+        for port, service in services.items():
+            self.listen(port, service)
+
+    def run(self) -> None:
+        """Serve until the host closes its end."""
+        os.set_blocking(0, False)
+        os.set_blocking(1, False)
+        self.watch(0, self.hear)
+        self.watch(self.wake_r, self.reap)
+        self.tell(b"!", 0)
+        while True:
+            for fd, events in self.poller.poll():
+                if events & ~select.POLLOUT and fd in self.ready:
+                    self.ready[fd]()
+                if events & ~select.POLLIN and fd in self.writable:
+                    self.writable[fd]()
+
+    # The host
+
+    def hear(self) -> None:
+        """Read what the host says and act on it; the box ends when the host is gone."""
+        try:
+            data = os.read(0, 1 << 19)
+        except BlockingIOError:
+            return
+        if not data:
+            os._exit(0)
+        for kind, stream, ident, payload in self.frames.feed(data):
+            ACTIONS[kind](self, ident, stream, payload)
+
+    def tell(self, kind: bytes, ident: int, payload: bytes = b"", stream: int = 0) -> None:
+        """Send one frame."""
+        self.outgoing += wire.pack(kind, ident, payload, stream)
+        if len(self.outgoing) < wire.CHUNK * 2:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits for the host, as far as it reads."""
+        try:
+            while self.outgoing:
+                del self.outgoing[: os.write(1, self.outgoing)]
+        except BlockingIOError:
+            self.watch_writing(1, self.flush)
+            return
+        except BrokenPipeError:
+            os._exit(0)
+        self.forget_writing(1)
+
+    # Descriptors
+
+    def watch(self, fd: int, action: Callable[[], None]) -> None:
+        """Call `action` whenever the descriptor can be read."""
+        self.ready[fd] = action
+        self._register(fd)
+
+    def forget(self, fd: int) -> None:
+        """Stop watching for input."""
+        if self.ready.pop(fd, None) is not None:
+            self._register(fd)
+
+    def watch_writing(self, fd: int, action: Callable[[], None]) -> None:
+        """Call `action` whenever the descriptor can be written."""
+        self.writable[fd] = action
+        self._register(fd)
+
+    def forget_writing(self, fd: int) -> None:
+        """Stop watching for room."""
+        if self.writable.pop(fd, None) is not None:
+            self._register(fd)
+
+    def _register(self, fd: int) -> None:
+        events = (select.POLLIN if fd in self.ready else 0) | (select.POLLOUT if fd in self.writable else 0)
+        if events:
+            self.poller.register(fd, events)
+        else:
+            self.poller.unregister(fd)
+
+    # Streams
+
+    def read_from(self, fd: int, ident: int, stream: int) -> None:
+        """Send what a descriptor gives to the host, as one stream."""
+        os.set_blocking(fd, False)
+        self.sources[ident, stream] = Source(fd, lambda data: self.tell(b"d", ident, data, stream))
+        self.watch(fd, lambda: self.pump(ident, stream))
+
+    def write_to(self, fd: int, ident: int, end: Callable[[int], None] = os.close) -> None:
+        """Give what the host sends to a descriptor; `end` closes it."""
+        os.set_blocking(fd, False)
+        self.sinks[ident, 0] = Sink(fd, lambda count: self.tell(b"c", ident, b"%d" % count), end)
+
+    def pump(self, ident: int, stream: int) -> None:
+        """Move what there is, as far as the host has given credit."""
+        source = self.sources[ident, stream]
+        if not source.wants or self.held:
+            self.forget(source.fd)
+        elif not source.ready():
+            self.forget(source.fd)
+            del self.sources[ident, stream]
+            self.settle(ident)
+
+    def drain(self, ident: int) -> None:
+        """Move what the host sent, as far as the program reads."""
+        sink = self.sinks[ident, 0]
+        if not sink.wants:
+            self.forget_writing(sink.fd)
+        elif not sink.ready():
+            self.forget_writing(sink.fd)
+            del self.sinks[ident, 0]
+            self.settle(ident)
+
+    def settle(self, ident: int) -> None:
+        """A connection is over when both its streams are."""
+        if ident >= wire.CONNECTIONS and (ident, 1) not in self.sources and (ident, 0) not in self.sinks:
+            self.tell(b"z", ident)
+
+    def take_data(self, ident: int, stream: int, payload: bytes) -> None:
+        """Input for a program or connection; for one that is gone it is taken and lost."""
+        sink = self.sinks.get((ident, stream))
+        if sink is None:
+            self.tell(b"c", ident, b"%d" % len(payload))
+            return
+        sink.take(payload)
+        self.watch_writing(sink.fd, lambda: self.drain(ident))
+        self.drain(ident)
+
+    def take_credit(self, ident: int, stream: int, payload: bytes) -> None:
+        """The host has room for more."""
+        source = self.sources.get((ident, stream))
+        if source is not None:
+            source.credit += int(payload)
+            self.watch(source.fd, lambda: self.pump(ident, stream))
+
+    def leave(self, ident: int, _stream: int = 0, _payload: bytes = b"") -> None:
+        """Nobody listens to this id any more: output is thrown away, input is at its end, connections are cut."""
+        for stream in (1, 2):
+            source = self.sources.get((ident, stream))
+            if source is not None:
+                source.ignore()
+                self.watch(source.fd, lambda stream=stream: self.pump(ident, stream))  # type: ignore[misc]
+        if (ident, 0) in self.sinks:
+            self.take_data(ident, 0, b"")
+        if ident >= wire.CONNECTIONS and (ident, 1) in self.sources:
+            shut(self.sources[ident, 1].fd, _socket.SHUT_RDWR)
+
+    # Programs
+
+    def start(self, ident: int, _stream: int, payload: bytes) -> None:
+        """Start a program on pipes of its own, or on a new terminal."""
+        words = payload.split(b"\0")
+        tty, cwd, count = words[0], words[1], int(words[2])
+        args, rest = words[3 : 3 + count], words[3 + count :]
+        env = dict(pair.split(b"=", 1) for pair in rest[1 : 1 + int(rest[0])])
+        work = lambda: programs.become(args, env, cwd)  # noqa: E731
+        if tty:
+            self.start_on_terminal(ident, tty, work)
+        else:
+            self.start_on_pipes(ident, work)
+
+    def start_on_pipes(self, ident: int, work: Callable[[], None]) -> None:
+        """Run `work` with three pipes."""
+        (in_r, in_w), (out_r, out_w), (err_r, err_w) = (os.pipe2(os.O_CLOEXEC) for _ in range(3))
+        self.running[programs.fork(work, (in_r, out_w, err_w), self.limits)] = ident
+        for fd in (in_r, out_w, err_w):
+            os.close(fd)
+        self.write_to(in_w, ident)
+        self.read_from(out_r, ident, wire.STDOUT)
+        self.read_from(err_r, ident, wire.STDERR)
+
+    def start_on_terminal(self, ident: int, size: bytes, work: Callable[[], None]) -> None:
+        """Run `work` with a terminal of the given size."""
+        master, slave = os.openpty()
+        programs.set_window(master, size)
+        self.running[programs.fork(work, (slave, slave, slave), self.limits, terminal=True)] = ident
+        os.close(slave)
+        self.terminals[ident] = os.dup(master)
+        self.write_to(os.dup(master), ident)
+        self.read_from(master, ident, wire.STDOUT)
+
+    def file(self, ident: int, _stream: int, payload: bytes) -> None:
+        """Do a file operation in a child: a hang harms nothing."""
+        self.start_on_pipes(ident, lambda: files.run(payload.split(b"\0")))
+
+    def reap(self) -> None:
+        """Report every program that ended; orphans adopted from the box are reaped in silence."""
+        os.read(self.wake_r, 4096)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            ident = self.running.pop(pid, None)
+            if ident is not None:
+                if ident in self.terminals:
+                    os.close(self.terminals.pop(ident))
+                self.tell(b"e", ident, b"%d" % os.waitstatus_to_exitcode(status))
+
+    def kill(self, ident: int, _stream: int, _payload: bytes) -> None:
+        """Kill a program and everything it started."""
+        kill_tree({pid for pid, owner in self.running.items() if owner == ident})
+
+    def signal(self, ident: int, _stream: int, payload: bytes) -> None:
+        """Signal a program's process group."""
+        for pid in [pid for pid, owner in self.running.items() if owner == ident]:
+            send(pid, int(payload), group=True)
+
+    def resize(self, ident: int, _stream: int, payload: bytes) -> None:
+        """Change the size of a program's terminal."""
+        if ident in self.terminals:
+            programs.set_window(self.terminals[ident], payload)
+
+    # The gateway
+
+    def listen(self, port: int, service: bytes) -> None:
+        """Take connections on the box's loopback for a service of the host."""
+        listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(128)
+        listener.setblocking(False)
+        self.watch(listener.fileno(), lambda: self.connect(listener, service))
+
+    def connect(self, listener: _socket.socket, service: bytes) -> None:
+        """A program in the box wants to reach a service of the host."""
+        try:
+            fd, _ = listener._accept()  # type: ignore[attr-defined]
+        except OSError:
+            return  # it is gone already, or there are too many
+        if self.held:
+            os.close(fd)
+            return
+        ident = self.next_connection
+        self.next_connection += 1
+        self.tell(b"n", ident, service)
+        self.write_to(os.dup(fd), ident, end_writing)
+        self.read_from(fd, ident, wire.STDOUT)
+
+    # Freezing
+
+    def answer(self, ident: int, _stream: int, payload: bytes) -> None:
+        """Answer a question by a number."""
+        self.tell(b"a", ident, b"%d" % ANSWERS[payload](self))
+
+    def hold(self) -> int:
+        """Say nothing more until `go_on`: what programs write stays in their pipes, connections to the gateway are cut."""
+        self.held = True
+        for ident in {ident for ident, _ in (*self.sources, *self.sinks) if ident >= wire.CONNECTIONS}:
+            self.leave(ident)
+        return 0
+
+    def go_on(self) -> int:
+        """The host is back."""
+        self.held = False
+        for (ident, stream), source in list(self.sources.items()):
+            self.watch(source.fd, lambda ident=ident, stream=stream: self.pump(ident, stream))  # type: ignore[misc]
+        return 0
+
+    def orphan(self) -> int:
+        """Another host than the one that started them: nobody listens to the programs, and nobody answers them."""
+        idents = {ident for ident, _ in (*self.sources, *self.sinks)}
+        for ident in idents:
+            self.leave(ident)
+        return len(idents)
+
+
+def shut(fd: int, how: int) -> None:
+    """Shut a connection down, wherever else its descriptor is open."""
+    connection = _socket.socket(fileno=os.dup(fd))
+    try:
+        connection.shutdown(how)
+    except OSError:
+        pass  # the other side was faster
+    connection.close()
+
+
+def end_writing(fd: int) -> None:
+    """Tell the other side of a connection that nothing more comes, and close this descriptor of it."""
+    shut(fd, _socket.SHUT_WR)
+    os.close(fd)
+
+
+ACTIONS: dict[bytes, Callable[[Supervisor, int, int, bytes], None]] = {
+    b"x": Supervisor.start,
+    b"f": Supervisor.file,
+    b"k": Supervisor.kill,
+    b"s": Supervisor.signal,
+    b"w": Supervisor.resize,
+    b"q": Supervisor.answer,
+    b"z": Supervisor.leave,
+    b"d": Supervisor.take_data,
+    b"c": Supervisor.take_credit,
+}
+ANSWERS: dict[bytes, Callable[[Supervisor], int]] = {
+    b"stop": lambda supervisor: supervisor.processes.stop_all(),
+    b"cont": lambda supervisor: supervisor.processes.continue_all(),
+    b"killall": lambda supervisor: supervisor.processes.kill_all(),
+    b"ps": lambda _: count_living(),
+    b"hold": Supervisor.hold,
+    b"go on": Supervisor.go_on,
+    b"orphan": Supervisor.orphan,
+}
+
+
+def main() -> None:
+    """Arguments: `RLIMIT_X=value` for a limit of each program, `port=service` for a way to the host, `filter=path`."""
+    guard.hide()
+    limits, services = [], {}
+    for name, _, value in (word.partition("=") for word in sys.argv[1:]):
+        if name == "filter":
+            guard.filter_calls(value)
+        elif name.isdigit():
+            services[int(name)] = value.encode()
+        else:
+            limits.append((getattr(resource, name), int(value)))
+    Supervisor(limits, services).run()

@@ -1,0 +1,192 @@
+"""A box whose files are one upper layer over others, as overlayfs joins them."""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox.box import BoxState, Freeze, FreezeReport, Mount
+from sandbox.errors import BoxBusy
+from sandbox.image import FILES, Manifest, Packer
+from sandbox.limits import ControlGroup, Hits
+from sandbox.link import Callbacks
+from sandbox.linked import LinkedBox
+from sandbox.running import Running
+from sandbox.store import BoxRecord
+from sandbox.usage import DiskWatch
+from sandbox.users import own
+
+if TYPE_CHECKING:
+    from sandbox.layered import LayeredDriver
+
+
+class LayeredBox(LinkedBox):
+    """Snapshot = the upper layer is kept; fork = a new one over the same layers; cold = it is packed."""
+
+    def __init__(self, driver: LayeredDriver, record: BoxRecord) -> None:
+        super().__init__(driver.store, record)
+        self.keeper = driver
+        self.group = ControlGroup(record.id)
+        self._disk = DiskWatch(self.upper, record.limits.disk_bytes)
+
+    @property
+    def upper(self) -> Path:
+        """What the box has written."""
+        return self.folder / "upper"
+
+    @property
+    def lower(self) -> tuple[Path, ...]:
+        """The layers under the upper one, lowest first."""
+        return tuple(self.store.layer_fs(layer) for layer in self.record.layers)
+
+    @property
+    def mounts(self) -> tuple[Mount, ...]:
+        """Pieces of the host it sees."""
+        return tuple(Mount(Path(source), target) for source, target in self.record.mounts)
+
+    @property
+    def packer(self) -> Packer:
+        """Packs with the rights of the box."""
+        return Packer(self.keeper.rootfs, self.record.uid)
+
+    @abc.abstractmethod
+    async def launch(self, callbacks: Callbacks) -> Running:
+        """Start the processes. Raises HostUnfit, BoxDead."""
+
+    @contextlib.contextmanager
+    def watching(self, running: Running) -> Iterator[Hits]:
+        hits = Hits()
+        before = self.group.hits()
+
+        def full() -> None:
+            hits.note("disk")
+            running.link.kill_all()
+
+        with self._disk.watching(full):
+            yield hits
+        for name, count in self.group.hits().items():
+            if count > before.get(name, 0):
+                hits.note(name)
+
+    async def boot(self) -> None:
+        self.group = ControlGroup(self.id)
+        self.group.open(self.limits)
+        try:
+            self.running = await self.launch(Callbacks(died=self.died))
+            if self.running.host_pid is not None:
+                self.group.add(self.running.host_pid)
+        except BaseException:
+            await self.halt()
+            raise
+        self.save(BoxState.IDLE)
+
+    async def halt(self) -> None:
+        running, self.running = self.running, None
+        if running is not None:
+            await running.stop()
+        self.group.close()
+
+    async def snapshot(self) -> str:
+        async with self._lock, self.quiet():
+            layer, folder = self.store.new_layer(self.record.uid, self.record.layers)
+            alive = self.running is not None and (self.record.frozen is Freeze.WARM or await self.running.link.ask("ps") > 0)
+            if alive or self.record.frozen is Freeze.COLD:
+                await self._copy_upper(folder / "fs")
+            else:
+                await self._move_upper(folder / "fs", layer.id)
+            self.store.save_layer(layer)
+            return layer.id
+
+    async def _copy_upper(self, target: Path) -> None:
+        """Keep a copy of the files, because processes still write to the originals, or they lie in an image."""
+        if self.record.image is not None:
+            await asyncio.to_thread(self.packer.unpack_anew, self.folder / "image" / FILES, target)
+        else:
+            await asyncio.to_thread(self.packer.copy, self.upper, target)
+
+    async def _move_upper(self, target: Path, layer_id: str) -> None:
+        """The upper layer becomes the snapshot and the box goes on with an empty one: constant time."""
+        await self.halt()
+        self.upper.rename(target)
+        self.empty_upper()
+        self.record.layers = (*self.record.layers, layer_id)
+        self.store.save_box(self.record)
+        await self.boot()
+
+    def empty_upper(self) -> None:
+        """An upper layer without files, in place of one that is there."""
+        self._drop("upper")
+        self.upper.mkdir(mode=0o755)
+        own(self.upper, self.record.uid)
+
+    async def freeze_cold(self, running: Running | None) -> FreezeReport:
+        self.store.check_room()
+        part = self.folder / "image.part"
+        self._drop(part.name)
+        part.mkdir(mode=0o700)
+        try:
+            report, manifest = await self.write_image(part, running)
+        except BaseException:
+            self._drop(part.name)
+            raise
+        self._drop("image")
+        part.rename(self.folder / "image")
+        self.record.image = manifest
+        self.save(BoxState.PAUSED, Freeze.COLD)
+        self._drop("upper")
+        return report
+
+    async def write_image(self, folder: Path, running: Running | None) -> tuple[FreezeReport, Manifest]:
+        """Write the box to `folder` and end its processes; here without their memory."""
+        ended = 0
+        if running is not None:
+            if running.link.active:
+                count = running.link.active
+                raise BoxBusy(f"box {self.id} runs {count} command(s), which a cold freeze would lose; wait, kill them or freeze warm")
+            ended = await running.link.ask("killall")
+        await self.halt()
+        parts = {FILES: await asyncio.to_thread(self.packer.pack, self.upper, folder / FILES)}
+        manifest = self.manifest(parts=parts)
+        return FreezeReport(Freeze.COLD, memory=False, processes=ended, image_bytes=manifest.size_bytes), manifest
+
+    def manifest(self, **fields: object) -> Manifest:
+        """What an image of this box says of itself."""
+        known = {"driver": self.driver, "box_id": self.id, "frozen_at": time.time(), "layers": self.record.layers}
+        return Manifest.model_validate(known | fields)
+
+    async def thaw(self) -> str | None:
+        note = await self.restore()
+        if self.record.image is not None:
+            self.record.image = None
+            self.store.save_box(self.record)
+            self._drop("image")
+        return note
+
+    async def restore(self) -> str | None:
+        """Bring files and processes back from the image; see `thaw`."""
+        if self.record.image is not None:
+            await asyncio.to_thread(self.record.image.verify, self.folder / "image")
+            await self.unpack_files()
+        await self.boot()
+        return None
+
+    async def unpack_files(self) -> None:
+        """Write the files of the image into a new upper layer."""
+        self.empty_upper()
+        await asyncio.to_thread(self.packer.unpack, self.folder / "image" / FILES, self.upper)
+
+    async def discard(self) -> None:
+        self.keeper.forget(self.id)
+        folder = self.store.discard(self.folder)
+        if folder is not None:
+            self.keeper.remove_later(folder, self.record.uid)
+
+    def _drop(self, name: str) -> None:
+        folder = self.store.discard(self.folder / name)
+        if folder is not None:
+            self.keeper.remove_later(folder, self.record.uid)

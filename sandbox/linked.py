@@ -1,0 +1,327 @@
+"""A box that is reached through its supervisor: programs, files, states. What its files lie on is its driver's business."""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import contextlib
+import dataclasses
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+import structlog
+
+from sandbox.box import (
+    DEFAULT_OUTPUT_BYTES,
+    HOME,
+    Box,
+    BoxState,
+    Command,
+    ExecResult,
+    FileInfo,
+    Freeze,
+    FreezeReport,
+    ResumeReport,
+    Session,
+    Stream,
+)
+from sandbox.errors import BadRequest, BoxBusy, BoxDead, BoxFileError, SandboxError
+from sandbox.limits import Hits, Limits
+from sandbox.link import Channel
+from sandbox.process import BoxSession, exec_words, run_to_end
+from sandbox.running import Running
+from sandbox.store import BoxRecord, Store, limits_of
+
+log = structlog.get_logger()
+
+FILE_DEADLINE_S = 60.0
+HOOK_DEADLINE_S = 10.0
+MAX_FILE_BYTES = 256 << 20
+
+
+class LinkedBox(Box):
+    """One box: its record on disk, and its running processes while it is live or warm."""
+
+    def __init__(self, store: Store, record: BoxRecord) -> None:
+        self.id = record.id
+        self.driver = record.driver
+        self.record = record
+        self.store = store
+        self.running: Running | None = None
+        self.last_used = time.monotonic()
+        self._lock = asyncio.Lock()  # one change of state at a time
+
+    @property
+    def state(self) -> BoxState:
+        if self.record.state is BoxState.IDLE and self.running is not None and self.running.link.active:
+            return BoxState.RUNNING
+        return self.record.state
+
+    @property
+    def frozen(self) -> Freeze | None:
+        return self.record.frozen
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return self.record.labels
+
+    @property
+    def created_at(self) -> datetime:
+        return self.record.created_at
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds it was made with."""
+        return limits_of(self.record)
+
+    @property
+    def folder(self) -> Path:
+        """Where the host keeps what belongs to it."""
+        return self.store.box_dir(self.id)
+
+    # What drivers add
+
+    @abc.abstractmethod
+    def watching(self, running: Running) -> contextlib.AbstractContextManager[Hits]:
+        """Enforce and note limits while something runs."""
+
+    @abc.abstractmethod
+    async def boot(self) -> None:
+        """Start the processes over the files that are there."""
+
+    @abc.abstractmethod
+    async def halt(self) -> None:
+        """End all processes; the files and the record stay."""
+
+    @abc.abstractmethod
+    async def freeze_cold(self, running: Running | None) -> FreezeReport:
+        """Bring everything to disk and end the processes. Raises BoxBusy, DiskFull."""
+
+    @abc.abstractmethod
+    async def thaw(self) -> str | None:
+        """Bring a cold box back; returns why processes that were frozen did not come back. Raises ImageCorrupt."""
+
+    @abc.abstractmethod
+    async def discard(self) -> None:
+        """Remove its files."""
+
+    # Programs
+
+    def start(self, command: Command) -> Session:
+        words = exec_words(command, self.record.env)
+        return BoxSession(lambda: self._start(b"x", words), tty=command.tty is not None)
+
+    async def exec(
+        self,
+        command: Command,
+        *,
+        timeout_s: float,
+        stdin: bytes | IO[bytes] | None = None,
+        max_output_bytes: int = DEFAULT_OUTPUT_BYTES,
+        on_output: Callable[[Stream, bytes], None] | None = None,
+    ) -> ExecResult:
+        words = exec_words(command, self.record.env)
+        return await self._run(b"x", words, timeout_s=timeout_s, stdin=stdin, max_output_bytes=max_output_bytes, on_output=on_output)
+
+    async def _start(self, kind: bytes, words: list[bytes]) -> Channel:
+        """Start something, in a frozen box after resuming it."""
+        while True:
+            if self.record.state is BoxState.PAUSED:
+                await self.wake()
+            async with self._lock:
+                if self.record.state is not BoxState.PAUSED:  # nobody froze it again meanwhile
+                    self.last_used = time.monotonic()
+                    return self._live().link.start(kind, words)
+
+    async def _run(
+        self,
+        kind: bytes,
+        words: list[bytes],
+        *,
+        timeout_s: float,
+        stdin: bytes | IO[bytes] | None = None,
+        max_output_bytes: int = DEFAULT_OUTPUT_BYTES,
+        on_output: Callable[[Stream, bytes], None] | None = None,
+    ) -> ExecResult:
+        channel = await self._start(kind, words)
+        with self.watching(self._live()) as hits:
+            result = await run_to_end(channel, timeout_s=timeout_s, stdin=stdin, max_output_bytes=max_output_bytes, on_output=on_output)
+        self.last_used = time.monotonic()
+        return dataclasses.replace(result, limit=hits.first) if hits.first else result
+
+    # Files
+
+    async def read_file(self, path: str, *, offset: int = 0, length: int | None = None) -> bytes:
+        if length is not None and length > MAX_FILE_BYTES:
+            raise BadRequest(f"at most {MAX_FILE_BYTES >> 20} MB can be read at once; ask for ranges")
+        words = [b"read", _path(path), b"%d" % offset, b"%d" % (-1 if length is None else length)]
+        data = await self._file(path, words, max_output_bytes=MAX_FILE_BYTES)
+        if length is None and len(data) >= MAX_FILE_BYTES:
+            raise BadRequest(f"{path} is larger than {MAX_FILE_BYTES >> 20} MB; read it in ranges")
+        return data
+
+    async def write_file(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
+        await self._file(path, [b"write", _path(path), b"%o" % mode], stdin=data)
+
+    async def list_dir(self, path: str) -> list[FileInfo]:
+        return _infos(await self._file(path, [b"list", _path(path)], max_output_bytes=64 << 20))
+
+    async def stat(self, path: str) -> FileInfo:
+        return _infos(await self._file(path, [b"stat", _path(path)]))[0]
+
+    async def mkdir(self, path: str) -> None:
+        await self._file(path, [b"mkdir", _path(path)])
+
+    async def rename(self, old: str, new: str) -> None:
+        await self._file(old, [b"rename", _path(old), _path(new)])
+
+    async def remove(self, path: str) -> None:
+        await self._file(path, [b"remove", _path(path)])
+
+    async def _file(
+        self, path: str, words: list[bytes], *, stdin: bytes | None = None, max_output_bytes: int = DEFAULT_OUTPUT_BYTES
+    ) -> bytes:
+        result = await self._run(b"f", words, timeout_s=FILE_DEADLINE_S, stdin=stdin, max_output_bytes=max_output_bytes)
+        if result.exit_code == 0:
+            return result.stdout
+        number, _, text = result.stderr.partition(b"\0")
+        if result.timed_out or not number.isdigit():
+            raise BoxFileError(5, f"the file operation did not end: {result.stderr[:200].decode('utf-8', 'replace')}", path)
+        raise BoxFileError(int(number), text.decode("utf-8", "replace"), path)
+
+    # Freezing
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since it was last used; 0 while something runs for a caller or talks to the gateway."""
+        running = self.running
+        return 0.0 if running is not None and running.link.busy else time.monotonic() - self.last_used
+
+    async def freeze(self, kind: Freeze) -> FreezeReport:
+        if self.record.frozen is None and self.record.before_freeze:
+            await self._hook(self.record.before_freeze, {})
+        async with self._lock:
+            if self.record.frozen is kind:
+                raise BoxBusy(f"box {self.id} is frozen already ({kind})")
+            started = time.monotonic()
+            if kind is Freeze.WARM:
+                report = await self._freeze_warm()
+            else:
+                report = await self.freeze_cold(self._live(frozen_too=True) if self.running else None)
+            return dataclasses.replace(report, duration_s=time.monotonic() - started)
+
+    async def _freeze_warm(self) -> FreezeReport:
+        running = self._live()
+        stopped = await running.link.ask("stop")
+        running.link.stop_clock()
+        running.sleep()
+        self.save(BoxState.PAUSED, Freeze.WARM)
+        return FreezeReport(Freeze.WARM, memory=True, processes=stopped)
+
+    async def resume(self) -> ResumeReport:
+        async with self._lock:
+            if self.record.frozen is None:
+                raise BoxBusy(f"box {self.id} is not frozen")
+            report = await self._resume()
+        if self.record.after_resume:
+            variables = {"BOX_AWAY_S": f"{report.away_s:.0f}", "BOX_RESTORED": "memory" if report.memory else "files"}
+            await self._hook(self.record.after_resume, variables)
+        return report
+
+    async def wake(self) -> None:
+        """Resume it if it is frozen, whoever asks first."""
+        with contextlib.suppress(BoxBusy):
+            await self.resume()
+
+    async def _resume(self) -> ResumeReport:
+        started, kind = time.monotonic(), self.record.frozen or Freeze.COLD
+        away = (datetime.now(UTC) - (self.record.frozen_at or datetime.now(UTC))).total_seconds()
+        note = None
+        if kind is Freeze.WARM:
+            running = self._live(frozen_too=True)
+            running.wake_up()
+            await running.link.ask("cont")
+            memory = True
+        else:
+            memory = self.record.image is not None and self.record.image.memory
+            note = await self.thaw()
+            memory = memory and note is None
+        self._live(frozen_too=True).link.start_clock()
+        self.save(BoxState.IDLE)
+        self.last_used = time.monotonic()
+        return ResumeReport(kind, memory=memory, away_s=away, duration_s=time.monotonic() - started, note=note)
+
+    async def _hook(self, script: str, env: Mapping[str, str]) -> None:
+        """Run a command of the box's owner; a failure is told in the log and holds nothing up."""
+        result = await self.exec(Command(["sh", "-c", script], env=env), timeout_s=HOOK_DEADLINE_S)
+        if result.exit_code:
+            log.warning("a freeze hook failed", box=self.id, exit_code=result.exit_code, timed_out=result.timed_out)
+
+    # Life and death
+
+    async def delete(self) -> None:
+        async with self._lock:
+            if self.record.state is BoxState.DELETED:
+                return
+            await self.halt()
+            self.record.state = BoxState.DELETED
+            await self.discard()
+
+    def died(self) -> None:
+        """The supervisor went away by itself: the files are still there, so the box can be resumed from them."""
+        if self.record.state in (BoxState.IDLE, BoxState.PAUSED):
+            with contextlib.suppress(SandboxError, OSError):  # a full disk must not hide the death
+                self.save(BoxState.PAUSED, Freeze.COLD)
+
+    def save(self, state: BoxState, frozen: Freeze | None = None) -> None:
+        """Move to a state, on disk too."""
+        self.record.state, self.record.frozen = state, frozen
+        self.record.frozen_at = datetime.now(UTC) if frozen else None
+        self.store.save_box(self.record)
+
+    def _live(self, *, frozen_too: bool = False) -> Running:
+        """The running supervisor. Raises BoxBusy while frozen, BoxDead when it is gone."""
+        if self.record.state is BoxState.PAUSED and not frozen_too:
+            raise BoxBusy(f"box {self.id} is frozen; resume it first")
+        if self.running is None or self.running.link.dead:
+            raise BoxDead(f"box {self.id} is not running ({self.record.state})")
+        return self.running
+
+    @contextlib.asynccontextmanager
+    async def quiet(self) -> AsyncIterator[None]:
+        """Nothing in the box writes meanwhile."""
+        if self.record.frozen is not None:
+            yield
+            return
+        link = self._live().link
+        if not link.active and not await link.ask("ps"):
+            yield
+            return
+        await link.ask("stop")
+        try:
+            yield
+        finally:
+            await link.ask("cont")
+
+
+def _path(path: str) -> bytes:
+    if not path or "\0" in path:
+        raise BadRequest("a path is needed, without NUL bytes")
+    full = path if path.startswith("/") else f"{HOME}/{path}"
+    return os.path.normpath(full).encode("utf-8", "surrogateescape")
+
+
+def _infos(data: bytes) -> list[FileInfo]:
+    """Records as the supervisor writes them; a malformed answer is an error of the box."""
+    fields = data.split(b"\0")[:-1]
+    try:
+        return [
+            FileInfo(os.fsdecode(name), kind.decode("ascii"), int(mode), int(size), int(modified))
+            for kind, mode, size, modified, name in zip(*[iter(fields)] * 5, strict=True)
+        ]
+    except ValueError as error:
+        raise BoxFileError(5, "the box gave a malformed answer", "") from error
