@@ -37,7 +37,7 @@ class BubblewrapBox(LayeredBox):
     """One of them."""
 
     async def launch(self, callbacks: Callbacks) -> BubblewrapRunning:
-        return await launch(self.id, self.plan(), callbacks)
+        return await launch(self.id, self.plan(), callbacks, self.group)
 
     def plan(self) -> Plan:
         """How to start it."""

@@ -47,6 +47,7 @@ class Manifest(BaseModel):
         frozen_at: Unix seconds.
         layers: snapshot layers the files rest on, lowest first.
         memory: processes are part of the image.
+        next_id: the first id of the link to its supervisor that was not used yet.
         parts: its files by name, `FILES` among them.
     """
 
@@ -59,6 +60,7 @@ class Manifest(BaseModel):
     frozen_at: float
     layers: tuple[str, ...]
     memory: bool = False
+    next_id: int = 0
     parts: dict[str, Part]
 
     @property

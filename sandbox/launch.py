@@ -7,12 +7,14 @@ import contextlib
 import os
 import re
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sandbox.box import HOME, Mount
 from sandbox.errors import BoxDead, HostUnfit, SandboxError
+from sandbox.limits import ControlGroup
 from sandbox.link import Callbacks, SupervisorLink
 from sandbox.rootfs import Rootfs
 from sandbox.running import Running
@@ -44,15 +46,6 @@ class Plan:
     mounts: tuple[Mount, ...]
     arguments: tuple[str, ...]
 
-    def overlay(self, target: str) -> list[str]:
-        """bwrap arguments that show the box's files at `target`."""
-        sources = [self.rootfs.skeleton, *self.lower]
-        length = sum(len(str(path)) + 10 for path in sources) + 2 * len(str(self.folder)) + 200
-        if length > _OVERLAY_OPTIONS_BYTES:
-            raise SandboxError(f"{len(sources)} layers below {self.folder} do not fit into one mount; use a shorter BOX_DATA_DIR")
-        words = [word for path in sources for word in ("--overlay-src", str(path))]
-        return [*words, "--overlay", str(self.folder / "upper"), str(self.folder / "work"), target]
-
     def argv(self, filter_fd: int, info_fd: int) -> list[str]:
         """The whole command line of bwrap."""
         view = [*self.rootfs.binds, "--ro-bind", str(self.rootfs.runtime), "/.box", "--proc", "/proc", "--dev", "/dev"]
@@ -61,16 +54,26 @@ class Plan:
             view += ["--ro-bind", str(mount.source), mount.target]
         channels = ["--seccomp", str(filter_fd), "--info-fd", str(info_fd)]
         supervisor = [*self.rootfs.supervisor, *self.arguments]
-        return [str(self.rootfs.bwrap), *_ISOLATION, *self.overlay("/"), *view, *channels, "--chdir", HOME, "--", *supervisor]
+        root = overlay_binds(self.rootfs.skeleton, self.lower, self.folder, "/")
+        return [str(self.rootfs.bwrap), *_ISOLATION, *root, *view, *channels, "--chdir", HOME, "--", *supervisor]
+
+
+def overlay_binds(skeleton: Path, lower: Sequence[Path], folder: Path, target: str) -> list[str]:
+    """bwrap arguments that show a box's files at `target`: its upper layer in `folder` over the others, lowest first."""
+    sources = [skeleton, *lower]
+    length = sum(len(str(path)) + 10 for path in sources) + 2 * len(str(folder)) + 200
+    if length > _OVERLAY_OPTIONS_BYTES:
+        raise SandboxError(f"{len(sources)} layers below {folder} do not fit into one mount; use a shorter BOX_DATA_DIR")
+    words = [word for path in sources for word in ("--overlay-src", str(path))]
+    return [*words, "--overlay", str(folder / "upper"), str(folder / "work"), target]
 
 
 @dataclass(slots=True)
 class BubblewrapRunning(Running):
-    """A started box: its supervisor's connection, the outer process, and the host's pid of the box's PID 1."""
+    """A started box: its supervisor's connection and the outer process."""
 
     link: SupervisorLink
     process: asyncio.subprocess.Process
-    host_pid: int | None
 
     async def stop(self) -> None:
         self.link.close()
@@ -79,8 +82,8 @@ class BubblewrapRunning(Running):
         await self.process.wait()
 
 
-async def launch(box_id: str, plan: Plan, callbacks: Callbacks) -> BubblewrapRunning:
-    """Start the box and wait until its supervisor answers.
+async def launch(box_id: str, plan: Plan, callbacks: Callbacks, group: ControlGroup) -> BubblewrapRunning:
+    """Start the box, wait until its supervisor answers, and bound it by the control group.
 
     Raises:
         HostUnfit: the host refused a namespace or the overlay; the text says what would help.
@@ -123,7 +126,13 @@ async def launch(box_id: str, plan: Plan, callbacks: Callbacks) -> BubblewrapRun
     finally:
         info = os.read(info_r, 4096)
         os.close(info_r)
-    return BubblewrapRunning(link, process, child_pid(info))
+    running = BubblewrapRunning(link, process)
+    try:
+        group.add(child_pid(info))
+    except BaseException:
+        await running.stop()
+        raise
+    return running
 
 
 def open_log(path: Path) -> int:

@@ -6,14 +6,14 @@ import abc
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.box import BoxState, Freeze, FreezeReport, Mount
 from sandbox.errors import BoxBusy
 from sandbox.image import FILES, Manifest, Packer
-from sandbox.limits import ControlGroup, Hits
+from sandbox.limits import ControlGroup, Hits, Limits
 from sandbox.link import Callbacks
 from sandbox.linked import LinkedBox
 from sandbox.running import Running
@@ -58,8 +58,18 @@ class LayeredBox(LinkedBox):
     async def launch(self, callbacks: Callbacks) -> Running:
         """Start the processes. Raises HostUnfit, BoxDead."""
 
-    @contextlib.contextmanager
-    def watching(self, running: Running) -> Iterator[Hits]:
+    @property
+    def callbacks(self) -> Callbacks:
+        """Whom its link tells what."""
+        return Callbacks(died=self.died)
+
+    @property
+    def bounds(self) -> Limits:
+        """What its control group enforces."""
+        return self.limits
+
+    @contextlib.asynccontextmanager
+    async def watching(self, running: Running) -> AsyncIterator[Hits]:
         hits = Hits()
         before = self.group.hits()
 
@@ -75,11 +85,9 @@ class LayeredBox(LinkedBox):
 
     async def boot(self) -> None:
         self.group = ControlGroup(self.id)
-        self.group.open(self.limits)
+        self.group.open(self.bounds)
         try:
-            self.running = await self.launch(Callbacks(died=self.died))
-            if self.running.host_pid is not None:
-                self.group.add(self.running.host_pid)
+            self.running = await self.launch(self.callbacks)
         except BaseException:
             await self.halt()
             raise
@@ -129,6 +137,7 @@ class LayeredBox(LinkedBox):
         part = self.folder / "image.part"
         self._drop(part.name)
         part.mkdir(mode=0o700)
+        own(part, self.record.uid)
         try:
             report, manifest = await self.write_image(part, running)
         except BaseException:

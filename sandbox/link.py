@@ -151,13 +151,13 @@ class Callbacks:
 class SupervisorLink:
     """Sends requests to one supervisor and sorts what it answers. Lives in one event loop."""
 
-    def __init__(self, box_id: str, callbacks: Callbacks) -> None:
+    def __init__(self, box_id: str, callbacks: Callbacks, next_id: int = 1) -> None:
         self._box_id, self._callbacks = box_id, callbacks
+        self.next_id = next_id
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._channels: dict[int, Channel] = {}
         self._answers: dict[int, asyncio.Future[int]] = {}
-        self._next = 0
         self._outgoing = bytearray()
         self._drained = asyncio.Event()
         self._drained.set()
@@ -218,25 +218,21 @@ class SupervisorLink:
         payload = b"\0".join(words)
         if len(payload) > MAX_REQUEST_BYTES:
             raise BadRequest(f"the command line and environment take {len(payload)} bytes; {MAX_REQUEST_BYTES} is the limit")
-        self._check_alive()
-        self._next += 1
-        channel = self._open(self._next)
-        self.send(kind, self._next, payload)
+        channel = self._open(self._take_id())
+        self.send(kind, channel.ident, payload)
         return channel
 
-    async def ask(self, question: str) -> int:
+    async def ask(self, question: str, patience_s: float = ANSWER_S) -> int:
         """Ask one of `inbox.supervisor.ANSWERS`; returns its number. Raises BoxDead when none comes."""
-        self._check_alive()
-        self._next += 1
-        ident = self._next
+        ident = self._take_id()
         answer: asyncio.Future[int] = self._loop.create_future()
         self._answers[ident] = answer
         try:
             self.send(b"q", ident, question.encode())
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(patience_s):
                 return await answer
         except TimeoutError as error:
-            raise BoxDead(f"box {self._box_id} did not answer `{question}` within {ANSWER_S:.0f} s") from error
+            raise BoxDead(f"box {self._box_id} did not answer `{question}` within {patience_s:.0f} s") from error
         finally:
             self._answers.pop(ident, None)
 
@@ -277,9 +273,11 @@ class SupervisorLink:
                 future.exception()  # not every waiter still listens
         self._channels.clear()
 
-    def _check_alive(self) -> None:
+    def _take_id(self) -> int:
         if self.dead:
             raise BoxDead(f"box {self._box_id} has ended")
+        self.next_id += 1
+        return self.next_id - 1
 
     def _open(self, ident: int) -> Channel:
         channel = Channel(

@@ -86,7 +86,7 @@ class LinkedBox(Box):
     # What drivers add
 
     @abc.abstractmethod
-    def watching(self, running: Running) -> contextlib.AbstractContextManager[Hits]:
+    def watching(self, running: Running) -> contextlib.AbstractAsyncContextManager[Hits]:
         """Enforce and note limits while something runs."""
 
     @abc.abstractmethod
@@ -148,7 +148,7 @@ class LinkedBox(Box):
         on_output: Callable[[Stream, bytes], None] | None = None,
     ) -> ExecResult:
         channel = await self._start(kind, words)
-        with self.watching(self._live()) as hits:
+        async with self.watching(self._live()) as hits:
             result = await run_to_end(channel, timeout_s=timeout_s, stdin=stdin, max_output_bytes=max_output_bytes, on_output=on_output)
         self.last_used = time.monotonic()
         return dataclasses.replace(result, limit=hits.first) if hits.first else result

@@ -31,7 +31,21 @@ _ETC = {
     "hostname": "box\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
 }
-_FOLDERS = ("usr", "proc", "dev", "etc", "opt", "run", "tmp", "var/tmp", "workspace/home", ".box", "etc/alternatives", "etc/ssl/certs")
+_FOLDERS = (
+    "usr",
+    "proc",
+    "dev",
+    "sys",
+    "etc",
+    "opt",
+    "run",
+    "tmp",
+    "var/tmp",
+    "workspace/home",
+    ".box",
+    "etc/alternatives",
+    "etc/ssl/certs",
+)
 _HOST_ETC = ("/etc/alternatives", "/etc/ssl/certs")
 _START = "import sys; sys.path.insert(0, '/.box'); from inbox.supervisor import main; main()"
 BOX_FOLDERS = ("opt", "run", "tmp", "var", "var/tmp", "workspace", "workspace/home")
@@ -59,6 +73,11 @@ class Rootfs:
     def binds(self) -> tuple[str, ...]:
         """bwrap arguments that show the host's programs."""
         return tuple(word for path in self.programs for word in ("--ro-bind", path, path))
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """bwrap arguments that make the host's links into /usr."""
+        return tuple(word for name, target in _links().items() for word in ("--symlink", target, f"/{name}"))
 
     @property
     def supervisor(self) -> tuple[str, ...]:

@@ -12,11 +12,9 @@ class Running(abc.ABC):
 
     Attributes:
         link: the way to its supervisor.
-        host_pid: a process of the host from which all others of the box descend; None where another program keeps them.
     """
 
     link: SupervisorLink
-    host_pid: int | None
 
     def sleep(self) -> None:  # noqa: B027  (most drivers have nothing left that uses the processor)
         """All programs are stopped: stop what runs them too."""

@@ -9,7 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from sandbox.errors import BoxDead
+from sandbox.limits import Hits
+from sandbox.link import SupervisorLink
+
 INTERVAL_S = 1.0
+_MEMORY_INTERVAL_S = 0.05
 _SHARE = 20  # looking may take at most one part in twenty of the time
 
 
@@ -51,3 +56,27 @@ def bytes_below(folder: Path) -> int:
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
     return total
+
+
+class MemoryWatch:
+    """Asks a box many times a second what it holds in memory, while commands run in it, and ends its largest program."""
+
+    def __init__(self, link: SupervisorLink, limit_bytes: int) -> None:
+        self._link, self._limit = link, limit_bytes
+
+    @contextlib.contextmanager
+    def watching(self, hits: Hits) -> Iterator[None]:
+        """Enforce the limit until the context ends."""
+        task = asyncio.ensure_future(self._look(hits))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _look(self, hits: Hits) -> None:
+        with contextlib.suppress(BoxDead):
+            while True:
+                await asyncio.sleep(_MEMORY_INTERVAL_S)
+                if await self._link.ask("memory") > self._limit:
+                    hits.note("memory")
+                    await self._link.ask("kill largest")

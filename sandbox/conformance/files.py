@@ -26,11 +26,11 @@ async def _files(driver: Driver) -> None:
 @promise("file errors carry errno and path", "files")
 async def _file_errors(driver: Driver) -> None:
     async with a_box(driver) as box:
-        for call, number in ((box.read_file("missing"), 2), (box.read_file("/etc"), 21), (box.write_file("/usr/x", b""), 30)):
+        for call, number in ((box.read_file("missing"), (2,)), (box.read_file("/etc"), (21,)), (box.write_file("/usr/x", b""), (13, 30))):
             try:
                 await call
             except BoxFileError as error:
-                expect(error.errno, number, f"errno of {error}")
+                expect(error.errno in number, True, f"errno of {error}")
             else:
                 raise AssertionError(f"errno {number} was expected")
 

@@ -43,6 +43,22 @@ def count_living() -> int:
     return sum(1 for _, _, state in processes().values() if state not in "ZX")
 
 
+def kill_largest() -> int:
+    """Kill the process that holds most memory; returns its pid, 0 if there is none."""
+    sizes = {}
+    for pid in processes():
+        try:
+            with open("/proc/%d/statm" % pid, "rb") as statm:
+                sizes[pid] = int(statm.read().split()[1])
+        except OSError:
+            continue
+    if not sizes:
+        return 0
+    largest = max(sizes, key=lambda pid: sizes[pid])
+    send(largest, _signal.SIGKILL)
+    return largest
+
+
 def kill_tree(roots: set[int]) -> None:
     """Kill processes with their sessions and everything descended from them."""
     doomed, before = set(roots), -1
@@ -61,13 +77,25 @@ def processes() -> dict[int, tuple[int, int, str]]:
     found = {}
     for name in os.listdir("/proc"):
         if name.isdigit() and int(name) != os.getpid():
-            try:
-                with open("/proc/" + name + "/stat", "rb") as stat:
-                    fields = stat.read().rpartition(b")")[2].split()
-            except OSError:
-                continue  # ended meanwhile
-            found[int(name)] = (int(fields[1]), int(fields[3]), fields[0].decode())
+            fields = _fields(int(name))
+            if fields[0] != b"X":
+                found[int(name)] = (int(fields[1]), int(fields[3]), fields[0].decode())
     return found
+
+
+def _fields(pid: int) -> list[bytes]:
+    """State letter, parent, group, session of a process; state X if it has ended meanwhile."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()
+    except OSError:
+        return [b"X", b"0", b"0", b"0"]
+
+
+def newest_group(session: int) -> int:
+    """The process group that was started last in a session: what a shell has in the foreground, unless it was put in the background."""
+    groups = [_fields(pid)[2] for pid, (_, owner, _) in processes().items() if owner == session]
+    return max((int(group) for group in groups), default=session)
 
 
 def send(pid: int, number: int, group: bool = False) -> None:

@@ -11,7 +11,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-def fork(work: Callable[[], None], stdio: Sequence[int], limits: Sequence[tuple[int, int]], terminal: bool = False) -> int:
+class Rules:
+    """What holds for every program: `limits` as (RLIMIT, value), the user to become (None to stay), and whether ^C is our business."""
+
+    def __init__(self) -> None:
+        self.keys = False
+        self.limits: list[tuple[int, int]] = []
+        self.user: int | None = None
+
+    def apply(self) -> None:
+        """Put them on this process."""
+        for kind, value in self.limits:
+            resource.setrlimit(kind, (value, value))
+        if self.user is not None:
+            os.setgroups([])
+            os.setresgid(self.user, self.user, self.user)
+            os.setresuid(self.user, self.user, self.user)
+
+
+def fork(work: Callable[[], None], stdio: Sequence[int], rules: Rules, terminal: bool = False) -> int:
     """Run `work` in a new session with the given stdin, stdout and stderr; returns its pid."""
     pid = os.fork()
     if pid:
@@ -29,8 +47,7 @@ def fork(work: Callable[[], None], stdio: Sequence[int], limits: Sequence[tuple[
             import termios
 
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        for kind, value in limits:
-            resource.setrlimit(kind, (value, value))
+        rules.apply()
         work()
     except BaseException as error:  # the child must never return into the loop
         os.write(2, b"box: %s\n" % str(error).encode("utf-8", "replace"))
@@ -55,6 +72,21 @@ def become(args: list[bytes], env: dict[bytes, bytes], cwd: bytes) -> None:
 def _complain(subject: bytes, error: OSError, code: int) -> None:
     os.write(2, b"box: %s: %s\n" % (subject, os.strerror(error.errno or 0).encode()))
     os._exit(code)
+
+
+def keys_pressed(terminal: int, data: bytes) -> tuple[list[int], bytes]:
+    """Signals that typing `data` at a terminal raises, as its settings are now, and what is left for the program to read."""
+    import termios
+
+    flags, characters = termios.tcgetattr(terminal)[3::3]
+    if not flags & termios.ISIG:
+        return [], data
+    raised = []
+    for key, number in ((termios.VINTR, _signal.SIGINT), (termios.VQUIT, _signal.SIGQUIT)):
+        if characters[key] in data:
+            raised.append(number)
+            data = data.replace(characters[key], b"")
+    return raised, data
 
 
 def set_window(fd: int, size: bytes) -> None:

@@ -19,7 +19,8 @@ import select
 import sys
 
 from . import files, guard, programs, wire
-from .processes import Processes, count_living, kill_tree, send
+from .bounds import Bounds
+from .processes import Processes, count_living, kill_largest, kill_tree, newest_group, send
 from .streams import Sink, Source
 
 TYPE_CHECKING = False
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 class Supervisor:
     """The loop: frames in, at most one process started by each, output and exits reported as they come."""
 
-    def __init__(self, limits: list[tuple[int, int]], services: dict[int, bytes]) -> None:
-        self.limits = limits
+    def __init__(self, rules: programs.Rules, bounds: Bounds, services: dict[int, bytes]) -> None:
+        self.rules, self.bounds = rules, bounds
         self.processes = Processes()
         self.running: dict[int, int] = {}  # pid -> id
         self.terminals: dict[int, int] = {}  # id -> master
@@ -165,6 +166,10 @@ class Supervisor:
     def take_data(self, ident: int, stream: int, payload: bytes) -> None:
         """Input for a program or connection; for one that is gone it is taken and lost."""
         sink = self.sinks.get((ident, stream))
+        if payload and self.rules.keys and ident in self.terminals:
+            payload = self.raise_keys(ident, payload)
+            if not payload:
+                return
         if sink is None:
             self.tell(b"c", ident, b"%d" % len(payload))
             return
@@ -208,7 +213,7 @@ class Supervisor:
     def start_on_pipes(self, ident: int, work: Callable[[], None]) -> None:
         """Run `work` with three pipes."""
         (in_r, in_w), (out_r, out_w), (err_r, err_w) = (os.pipe2(os.O_CLOEXEC) for _ in range(3))
-        self.running[programs.fork(work, (in_r, out_w, err_w), self.limits)] = ident
+        self.running[programs.fork(work, (in_r, out_w, err_w), self.rules)] = ident
         for fd in (in_r, out_w, err_w):
             os.close(fd)
         self.write_to(in_w, ident)
@@ -219,7 +224,7 @@ class Supervisor:
         """Run `work` with a terminal of the given size."""
         master, slave = os.openpty()
         programs.set_window(master, size)
-        self.running[programs.fork(work, (slave, slave, slave), self.limits, terminal=True)] = ident
+        self.running[programs.fork(work, (slave, slave, slave), self.rules, terminal=True)] = ident
         os.close(slave)
         self.terminals[ident] = os.dup(master)
         self.write_to(os.dup(master), ident)
@@ -232,6 +237,7 @@ class Supervisor:
     def reap(self) -> None:
         """Report every program that ended; orphans adopted from the box are reaped in silence."""
         os.read(self.wake_r, 4096)
+        self.bounds.look()
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -258,6 +264,15 @@ class Supervisor:
         """Change the size of a program's terminal."""
         if ident in self.terminals:
             programs.set_window(self.terminals[ident], payload)
+
+    def raise_keys(self, ident: int, data: bytes) -> bytes:
+        """Raise the signals of keys such as ^C, where the box's kernel does not; returns the other keys."""
+        raised, rest = programs.keys_pressed(self.terminals[ident], data)
+        for pid in [pid for pid, owner in self.running.items() if owner == ident]:
+            for number in raised:
+                send(newest_group(pid), number, group=True)
+        self.tell(b"c", ident, b"%d" % (len(data) - len(rest)))
+        return rest
 
     # The gateway
 
@@ -345,6 +360,9 @@ ANSWERS: dict[bytes, Callable[[Supervisor], int]] = {
     b"cont": lambda supervisor: supervisor.processes.continue_all(),
     b"killall": lambda supervisor: supervisor.processes.kill_all(),
     b"ps": lambda _: count_living(),
+    b"kill largest": lambda _: kill_largest(),
+    b"memory": lambda supervisor: supervisor.bounds.memory_used(),
+    b"full": lambda supervisor: supervisor.bounds.was_full(),
     b"hold": Supervisor.hold,
     b"go on": Supervisor.go_on,
     b"orphan": Supervisor.orphan,
@@ -352,14 +370,26 @@ ANSWERS: dict[bytes, Callable[[Supervisor], int]] = {
 
 
 def main() -> None:
-    """Arguments: `RLIMIT_X=value` for a limit of each program, `port=service` for a way to the host, `filter=path`."""
+    """Take up the work.
+
+    Arguments: `RLIMIT_X=value` bounds each program, `pids=number` all of them where the box's kernel counts,
+    `user=uid` is what they run as, `keys` says that terminals raise no signals themselves, `port=service` is a way to
+    the host, `filter=path` the system call filter.
+    """
     guard.hide()
-    limits, services = [], {}
+    rules, bounds, services = programs.Rules(), Bounds(), {}
     for name, _, value in (word.partition("=") for word in sys.argv[1:]):
         if name == "filter":
             guard.filter_calls(value)
+        elif name == "user":
+            rules.user = int(value)
+            guard.shed()
+        elif name == "keys":
+            rules.keys = True
+        elif name == "pids":
+            bounds.limit_pids(int(value))
         elif name.isdigit():
             services[int(name)] = value.encode()
         else:
-            limits.append((getattr(resource, name), int(value)))
-    Supervisor(limits, services).run()
+            rules.limits.append((getattr(resource, name), int(value)))
+    Supervisor(rules, bounds, services).run()

@@ -10,9 +10,10 @@ import pytest_asyncio
 
 from sandbox.bubblewrap import BubblewrapDriver
 from sandbox.conformance import CHECKS, Check, run_checks
+from sandbox.gvisor.driver import GvisorDriver
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module", params=[BubblewrapDriver], ids=["bubblewrap"])
+@pytest_asyncio.fixture(loop_scope="module", scope="module", params=[BubblewrapDriver, GvisorDriver], ids=["bubblewrap", "gvisor"])
 async def driver(request: pytest.FixtureRequest, short_tmp: Path) -> AsyncIterator[BubblewrapDriver]:
     """One open driver for the whole list, as on a real host."""
     async with request.param(short_tmp / "host") as opened:

@@ -1,0 +1,39 @@
+"""Limits that the box's own kernel enforces: gVisor counts processes and memory of a box in control groups of its own."""
+
+from __future__ import annotations
+
+_ROOT = "/sys/fs/cgroup"
+
+
+class Bounds:
+    """The control group that this box is, if its kernel has one."""
+
+    def __init__(self) -> None:
+        self._pids = 0
+        self._full = 0
+
+    def limit_pids(self, count: int) -> None:
+        """Allow that many processes beside this one."""
+        self._pids = count + 1
+        with open(_ROOT + "/pids/pids.max", "w") as file:
+            file.write("%d" % self._pids)
+
+    def look(self) -> None:
+        """Note whether there was room for another process."""
+        if self._pids and _number("/pids/pids.current") >= self._pids:
+            self._full = 1
+
+    def was_full(self) -> int:
+        """1 if there was no room since the last question."""
+        self.look()
+        full, self._full = self._full, 0
+        return full
+
+    def memory_used(self) -> int:
+        """Bytes that all processes hold."""
+        return _number("/memory/memory.usage_in_bytes")
+
+
+def _number(name: str) -> int:
+    with open(_ROOT + name) as file:
+        return int(file.read())
