@@ -129,6 +129,8 @@ async def keep_house(host: Host, redis: ArqRedis) -> None:
             try:
                 await host.checkouts.forget_unused()
                 await host.driver.sweep()
+                if host.settings.box_freeze_after_s:
+                    await host.driver.freeze_idle(host.settings.box_freeze_after_s, host.settings.box_freeze_cold_after_s)
             except (SandboxError, OSError) as error:
                 log.warning("the sweep failed; it is tried again", error=str(error))
         await asyncio.sleep(SIGN_OF_LIFE_S)

@@ -21,6 +21,8 @@ class RunnerSettings(BaseSettings):
         box_artifacts_url: folder or fsspec URL where findings, records and sources are kept; None: in the data directory.
         box_runner_jobs: reviewers that work at the same time on this host.
         box_lease_s: seconds after which the jobs of a host that fell silent are taken over.
+        box_freeze_after_s: idle boxes are frozen in memory (warm) after this, 0 never.
+        box_freeze_cold_after_s: idle boxes go to disk (cold) after this, unless that would lose a process.
         box_retention_s: how long the frozen boxes of a review are kept.
     """
 
@@ -32,6 +34,8 @@ class RunnerSettings(BaseSettings):
     box_artifacts_url: str | None = None
     box_runner_jobs: Annotated[int, Field(ge=1, le=1000)] = max(4, 2 * (os.cpu_count() or 1))
     box_lease_s: Annotated[float, Field(ge=1, le=600)] = 15.0
+    box_freeze_after_s: Annotated[float, Field(ge=0)] = 600.0
+    box_freeze_cold_after_s: Annotated[float, Field(ge=0)] = 3600.0
     box_retention_s: Annotated[float, Field(ge=60)] = 7 * 24 * 3600.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"

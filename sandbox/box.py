@@ -324,8 +324,15 @@ class Box(abc.ABC):
         """
 
     @abc.abstractmethod
-    async def resume(self) -> ResumeReport:
-        """Continue a frozen box. Raises ImageCorrupt if its image does not match its manifest."""
+    async def resume(self, *, memory: bool = True) -> ResumeReport:
+        """Continue a frozen box.
+
+        Args:
+            memory: False gives up frozen processes and takes the files alone.
+
+        Raises:
+            ImageCorrupt: the image does not match its manifest; the box stays frozen and the image as it is.
+        """
 
     @abc.abstractmethod
     async def delete(self) -> None:
@@ -368,7 +375,31 @@ class Driver(abc.ABC):
 
     @abc.abstractmethod
     async def fork(self, box: Box, spec: BoxSpec | None = None) -> Box:
-        """A new box that starts from the files `box` has now."""
+        """A new box that starts from the files `box` has now; from one frozen with memory, and without `spec`, with its processes too.
+
+        Processes that went on in two boxes share what they believe random: reseed in `after_resume`.
+        """
+
+    @abc.abstractmethod
+    async def carry_out(self, box_id: str, folder: Path) -> None:
+        """Write a box that is frozen cold, with all it rests on, to a new folder; it stays here too.
+
+        Raises:
+            BoxBusy: it is not frozen cold.
+        """
+
+    @abc.abstractmethod
+    async def carry_in(self, folder: Path) -> Box:
+        """Take in a box that another driver of this kind has carried out, frozen and under its id.
+
+        Raises:
+            BoxBusy: a box with this id is here.
+            ImageCorrupt: the folder is not as it was written.
+        """
+
+    @abc.abstractmethod
+    async def freeze_idle(self, warm_after_s: float, cold_after_s: float) -> None:
+        """Freeze boxes that were not used for so long, warm and then cold; none that would lose a process."""
 
     @abc.abstractmethod
     async def delete_snapshot(self, snapshot_id: str) -> None:

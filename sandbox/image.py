@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -68,9 +69,14 @@ class Manifest(BaseModel):
         """What the image takes on disk."""
         return sum(part.bytes for part in self.parts.values())
 
-    def verify(self, folder: Path) -> None:
-        """Compare the files in `folder` with what was written. Raises ImageCorrupt."""
-        for name, part in self.parts.items():
+    def without_memory(self) -> Manifest:
+        """The same image as one of files alone."""
+        return self.model_copy(update={"memory": False, "parts": {FILES: self.parts[FILES]}})
+
+    def verify(self, folder: Path, names: Collection[str] | None = None) -> None:
+        """Compare the files in `folder`, or those of them named, with what was written. Raises ImageCorrupt."""
+        for name in self.parts if names is None else names:
+            part = self.parts[name]
             try:
                 found = measure(folder / name)
             except OSError as error:
@@ -80,6 +86,13 @@ class Manifest(BaseModel):
                     f"{folder / name} does not match its manifest ({found.bytes} bytes, {found.sha256[:12]}…, "
                     f"where {part.bytes} bytes, {part.sha256[:12]}… were written); the frozen image is damaged"
                 )
+
+
+def share(image: Path, target: Path) -> None:
+    """Make a second folder with the files of an image; what is in them is on disk once."""
+    shutil.copytree(image, target, copy_function=os.link)
+    shutil.copystat(image, target)
+    os.chown(target, image.stat().st_uid, image.stat().st_gid)
 
 
 def measure(file: Path) -> Part:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import re
+import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,15 +71,16 @@ def overlay_binds(skeleton: Path, lower: Sequence[Path], folder: Path, target: s
 
 @dataclass(slots=True)
 class BubblewrapRunning(Running):
-    """A started box: its supervisor's connection and the outer process."""
+    """A started box: its supervisor's connection, the outer process, and the host's pid of the box's first process."""
 
     link: SupervisorLink
     process: asyncio.subprocess.Process
+    first_pid: int
 
     async def stop(self) -> None:
         self.link.close()
         with contextlib.suppress(ProcessLookupError):
-            self.process.kill()  # --die-with-parent takes PID 1 along, and PID 1 everything else
+            os.kill(self.first_pid, signal.SIGKILL)  # bubblewrap waits for it, and it for all others
         await self.process.wait()
 
 
@@ -126,9 +128,9 @@ async def launch(box_id: str, plan: Plan, callbacks: Callbacks, group: ControlGr
     finally:
         info = os.read(info_r, 4096)
         os.close(info_r)
-    running = BubblewrapRunning(link, process)
+    running = BubblewrapRunning(link, process, child_pid(info))
     try:
-        group.add(child_pid(info))
+        group.add(running.first_pid)
     except BaseException:
         await running.stop()
         raise

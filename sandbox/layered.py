@@ -14,11 +14,12 @@ import structlog
 
 from sandbox.box import Box, BoxSpec, BoxState, Capabilities, Driver, Freeze
 from sandbox.errors import BoxNotFound, SandboxError
-from sandbox.image import Packer
+from sandbox.image import Packer, share
 from sandbox.layered_box import LayeredBox
 from sandbox.limits import sweep_groups
 from sandbox.rootfs import BOX_FOLDERS, Rootfs, build
 from sandbox.store import BoxRecord, LayerRecord, LimitsRecord, Store
+from sandbox.transfer import Carrier
 from sandbox.users import own, pick_uid
 
 log = structlog.get_logger()
@@ -49,8 +50,7 @@ class LayeredDriver(Driver):
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for box in self._boxes.values():
-            await box.halt()
+        await asyncio.gather(*(box.put_down() for box in self._boxes.values()))
         if self._removals:
             await asyncio.gather(*self._removals.values(), return_exceptions=True)
         self.store.close()
@@ -116,12 +116,46 @@ class LayeredDriver(Driver):
 
     async def fork(self, box: Box, spec: BoxSpec | None = None) -> Box:
         source = self.get(box.id)
+        if spec is None and source.record.image is not None and source.record.image.memory:
+            return await self._fork_frozen(source)
         snapshot = await source.snapshot()
         given = spec or BoxSpec(limits=source.limits, env=source.record.env, mounts=source.mounts, labels=source.record.labels)
         try:
             return await self.create(replace(given, snapshot=snapshot))
         finally:
             await self.delete_snapshot(snapshot)  # its files stay while a box rests on them
+
+    async def _fork_frozen(self, source: LayeredBox) -> Box:
+        """A copy of a box that is frozen with its memory: the image is shared, the processes go on in both."""
+        async with source.kept() as image:
+            box_id, folder = self.store.new_box(source.record.uid)
+            await asyncio.to_thread(share, source.folder / "image", folder / "image")
+        update = {"id": box_id, "created_at": datetime.now(UTC), "expires_at": None, "image": image}
+        forked = self._adopt(source.record.model_copy(update=update))
+        (folder / "work").mkdir(mode=0o700)
+        own(folder / "work", source.record.uid)
+        forked.save(BoxState.PAUSED, Freeze.COLD)
+        try:
+            await forked.resume()
+        except BaseException:
+            await forked.delete()
+            raise
+        return forked
+
+    async def carry_out(self, box_id: str, folder: Path) -> None:
+        box = self.get(box_id)
+        async with box.kept():
+            await asyncio.to_thread(Carrier(self.store, self.rootfs).write, box.record, folder)
+
+    async def carry_in(self, folder: Path) -> Box:
+        return self._adopt(await asyncio.to_thread(Carrier(self.store, self.rootfs).read, folder))
+
+    async def freeze_idle(self, warm_after_s: float, cold_after_s: float) -> None:
+        for box in list(self._boxes.values()):
+            try:
+                await box.settle(warm_after_s, cold_after_s)
+            except (SandboxError, OSError) as error:
+                log.warning("an idle box was not frozen; it is tried again", box=box.id, error=str(error))
 
     async def delete_snapshot(self, snapshot_id: str) -> None:
         record = self.store.layer(snapshot_id)

@@ -84,6 +84,7 @@ class LayeredBox(LinkedBox):
                 hits.note(name)
 
     async def boot(self) -> None:
+        await self.halt()  # what is left of a box that died
         self.group = ControlGroup(self.id)
         self.group.open(self.bounds)
         try:
@@ -98,6 +99,10 @@ class LayeredBox(LinkedBox):
         if running is not None:
             await running.stop()
         self.group.close()
+
+    async def put_down(self) -> None:
+        """The server stops: end all processes, after freezing those that can be."""
+        await self.halt()
 
     async def snapshot(self) -> str:
         async with self._lock, self.quiet():
@@ -168,6 +173,14 @@ class LayeredBox(LinkedBox):
         known = {"driver": self.driver, "box_id": self.id, "frozen_at": time.time(), "layers": self.record.layers}
         return Manifest.model_validate(known | fields)
 
+    @contextlib.asynccontextmanager
+    async def kept(self) -> AsyncIterator[Manifest]:
+        """Its image, which stays until the context ends. Raises BoxBusy if it is not frozen cold."""
+        async with self._lock:
+            if self.record.image is None:
+                raise BoxBusy(f"box {self.id} is not frozen cold")
+            yield self.record.image
+
     async def thaw(self) -> str | None:
         note = await self.restore()
         if self.record.image is not None:
@@ -183,6 +196,12 @@ class LayeredBox(LinkedBox):
             await self.unpack_files()
         await self.boot()
         return None
+
+    async def give_up_memory(self) -> None:
+        await self.halt()
+        if self.record.image is not None:
+            self.record.image = self.record.image.without_memory()
+        self.save(BoxState.PAUSED, Freeze.COLD)
 
     async def unpack_files(self) -> None:
         """Write the files of the image into a new upper layer."""

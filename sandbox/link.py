@@ -173,6 +173,11 @@ class SupervisorLink:
         now = self._loop.time() if self._stopped_at is None else self._stopped_at
         return now - self._stopped_s
 
+    @property
+    def stopped(self) -> bool:
+        """True while the box is frozen."""
+        return self._stopped_at is not None
+
     def stop_clock(self) -> None:
         """The box is frozen from here on."""
         self._stopped_at = self._stopped_at or self._loop.time()
@@ -193,8 +198,18 @@ class SupervisorLink:
         self._loop.add_reader(reader, self._receive)
         self._flush()
 
+    async def hold(self) -> None:
+        """Let both sides fall silent, so that nothing is under way while the box is saved. What is said waits."""
+        await self.ask("hold")
+        self._held = True
+
+    def release(self) -> None:
+        """Undo `hold`."""
+        self._held = False
+        self._flush()
+
     def detach(self) -> None:
-        """Say nothing for now: the box is being frozen or moved, and what is said waits until `attach`."""
+        """Let go of the descriptors; what is said waits until `attach`."""
         self._held = True
         self._close_descriptors()
 

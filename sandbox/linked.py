@@ -106,6 +106,10 @@ class LinkedBox(Box):
         """Bring a cold box back; returns why processes that were frozen did not come back. Raises ImageCorrupt."""
 
     @abc.abstractmethod
+    async def give_up_memory(self) -> None:
+        """Forget frozen processes, so that `thaw` brings the files alone."""
+
+    @abc.abstractmethod
     async def discard(self) -> None:
         """Remove its files."""
 
@@ -214,18 +218,32 @@ class LinkedBox(Box):
                 report = await self.freeze_cold(self._live(frozen_too=True) if self.running else None)
             return dataclasses.replace(report, duration_s=time.monotonic() - started)
 
+    async def settle(self, warm_after_s: float, cold_after_s: float) -> None:
+        """Freeze it if it has been idle for so long and nothing is lost by it."""
+        if self.record.keep_alive or self.running is None or self.running.link.dead:
+            return
+        if self.record.frozen is None and self.idle_s > warm_after_s:
+            await self.freeze(Freeze.WARM)
+        elif self.record.frozen is Freeze.WARM and self.idle_s > cold_after_s and await self.can_go_cold():
+            await self.freeze(Freeze.COLD)
+
+    async def can_go_cold(self) -> bool:
+        """True if a cold freeze would lose no process."""
+        return await self._live(frozen_too=True).link.ask("ps") == 0
+
     async def _freeze_warm(self) -> FreezeReport:
         running = self._live()
-        stopped = await running.link.ask("stop")
+        stopped = await running.pause()
         running.link.stop_clock()
-        running.sleep()
         self.save(BoxState.PAUSED, Freeze.WARM)
         return FreezeReport(Freeze.WARM, memory=True, processes=stopped)
 
-    async def resume(self) -> ResumeReport:
+    async def resume(self, *, memory: bool = True) -> ResumeReport:
         async with self._lock:
             if self.record.frozen is None:
                 raise BoxBusy(f"box {self.id} is not frozen")
+            if not memory:
+                await self.give_up_memory()
             report = await self._resume()
         if self.record.after_resume:
             variables = {"BOX_AWAY_S": f"{report.away_s:.0f}", "BOX_RESTORED": "memory" if report.memory else "files"}
@@ -242,9 +260,7 @@ class LinkedBox(Box):
         away = (datetime.now(UTC) - (self.record.frozen_at or datetime.now(UTC))).total_seconds()
         note = None
         if kind is Freeze.WARM:
-            running = self._live(frozen_too=True)
-            running.wake_up()
-            await running.link.ask("cont")
+            await self._live(frozen_too=True).unpause()
             memory = True
         else:
             memory = self.record.image is not None and self.record.image.memory

@@ -16,11 +16,13 @@ class Running(abc.ABC):
 
     link: SupervisorLink
 
-    def sleep(self) -> None:  # noqa: B027  (most drivers have nothing left that uses the processor)
-        """All programs are stopped: stop what runs them too."""
+    async def pause(self) -> int:
+        """Stop every program where it stands; returns how many there are."""
+        return await self.link.ask("stop")
 
-    def wake_up(self) -> None:  # noqa: B027
-        """Undo `sleep`."""
+    async def unpause(self) -> None:
+        """Let them go on."""
+        await self.link.ask("cont")
 
     @abc.abstractmethod
     async def stop(self) -> None:

@@ -187,6 +187,14 @@ class Store:
             if record is not None:
                 yield record
 
+    def layers_of(self, record: BoxRecord) -> list[LayerRecord]:
+        """The layers a box rests on, lowest first. Raises BoxNotFound if one is gone."""
+        layers = {layer.id: layer for layer in self.layer_records()}
+        try:
+            return [layers[layer_id] for layer_id in record.layers]
+        except KeyError as error:
+            raise BoxNotFound(f"layer {error} of box {record.id} is gone") from error
+
     def uids(self) -> set[int]:
         """Uids in use."""
         uids = [record.uid for record in self.box_records()] + [record.uid for record in self.layer_records()]

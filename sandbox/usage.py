@@ -74,9 +74,11 @@ class MemoryWatch:
             task.cancel()
 
     async def _look(self, hits: Hits) -> None:
-        with contextlib.suppress(BoxDead):
-            while True:
-                await asyncio.sleep(_MEMORY_INTERVAL_S)
+        while not self._link.dead:
+            await asyncio.sleep(_MEMORY_INTERVAL_S)
+            if self._link.stopped:
+                continue
+            with contextlib.suppress(BoxDead):  # also said by a box that was frozen just now
                 if await self._link.ask("memory") > self._limit:
                     hits.note("memory")
                     await self._link.ask("kill largest")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.box import Freeze, FreezeReport
-from sandbox.errors import BoxBusy, BoxDead, HostUnfit
+from sandbox.errors import BoxBusy, BoxDead, HostUnfit, ImageCorrupt, SandboxError
 from sandbox.gvisor.keeper import Keeper, View, start_keeper
 from sandbox.gvisor.runsc import bundle
 from sandbox.image import FILES, Manifest, Part, measure
@@ -21,7 +21,7 @@ from sandbox.layered_box import LayeredBox
 from sandbox.limits import Hits, Limits
 from sandbox.link import Callbacks, SupervisorLink
 from sandbox.running import Running
-from sandbox.store import BoxRecord
+from sandbox.store import MIN_FREE_BYTES, BoxRecord
 from sandbox.usage import MemoryWatch
 from sandbox.users import own, pair
 
@@ -41,6 +41,14 @@ class GvisorRunning(Running):
     link: SupervisorLink
     keeper: Keeper
 
+    async def pause(self) -> int:
+        count = await self.link.ask("ps")
+        self.keeper.signal_all("STOP")  # the kernel of the box too: idle, it uses some 3 % of a processor
+        return count
+
+    async def unpause(self) -> None:
+        self.keeper.signal_all("CONT")
+
     async def stop(self) -> None:
         self.link.close()
         await self.keeper.stop()
@@ -55,7 +63,7 @@ class GvisorBox(LayeredBox):
         self._parked: SupervisorLink | None = None  # of a box frozen with its memory: callers who still wait hang on it
 
     async def launch(self, callbacks: Callbacks) -> GvisorRunning:
-        running = await self._open(callbacks, SupervisorLink(self.id, callbacks))
+        running = await self._open(SupervisorLink(self.id, callbacks))
         running.keeper.start_box([*self.runsc.flags, "run", "--bundle=/box/bundle", self.id])
         await self._hear(running, running.link.wait_ready(), "start")
         return running
@@ -75,7 +83,7 @@ class GvisorBox(LayeredBox):
 
     # Starting
 
-    async def _open(self, callbacks: Callbacks, link: SupervisorLink) -> GvisorRunning:
+    async def _open(self, link: SupervisorLink) -> GvisorRunning:
         """A keeper in which the box's files are mounted, with the link on its pipes. Raises HostUnfit."""
         for name in ("memory", "log"):
             (self.folder / name).mkdir(mode=0o700, exist_ok=True)
@@ -126,23 +134,24 @@ class GvisorBox(LayeredBox):
         if not isinstance(running, GvisorRunning):
             return await super().write_image(folder, running)
         link, warm = running.link, self.record.frozen is Freeze.WARM
-        running.wake_up()
-        stopped = await link.ask("ps" if warm else "stop")
+        if warm:
+            await running.unpause()
+        stopped = await link.ask("stop")
         link.stop_clock()
         try:
-            await link.ask("hold")
-            note = await self._save_memory(running)
-            parts = {} if note else await self._collect_memory(folder)
+            note, parts = await self._save(running, folder)
             self._check_loss(note, link)
-            parts[FILES] = await asyncio.to_thread(self.packer.pack, self.upper, folder / FILES)
+            for name in parts.keys() - {FILES}:
+                (self.folder / "memory" / name).rename(folder / name)
         except BaseException:
             await self._go_on(running, warm=warm)
             raise
         if note is None:
             link.detach()
-            self._parked, self.running = link, None
             await running.keeper.stop()
+            self.running = None
         await self.halt()
+        self._parked = link if note is None else None
         manifest = self.manifest(parts=parts, memory=note is None, engine=self.runsc.version, next_id=link.next_id)
         report = FreezeReport(Freeze.COLD, memory=note is None, processes=stopped, image_bytes=manifest.size_bytes, note=note)
         return report, manifest
@@ -152,12 +161,35 @@ class GvisorBox(LayeredBox):
         if note and link.active:
             raise BoxBusy(f"box {self.id} cannot be frozen with its memory, and runs {link.active} command(s): {note}")
 
-    async def _save_memory(self, running: GvisorRunning) -> str | None:
-        """Write the memory and try to bring it back; returns what went wrong. The box itself stays."""
+    async def _save(self, running: GvisorRunning, folder: Path) -> tuple[str | None, dict[str, Part]]:
+        """Write files and memory and try the memory; returns why it cannot be kept, and the parts of the image."""
+        held_open = await running.link.ask("deleted")
+        # A kernel that cannot write all of its memory does not survive the attempt.
+        self.store.check_room(int(1.1 * await running.link.ask("memory")) + MIN_FREE_BYTES)
+        await running.link.hold()
+        if not held_open:
+            await self._save_memory(running)
+        packing = asyncio.to_thread(self.packer.pack, self.upper, folder / FILES)
+        if held_open:
+            return f"programs hold {held_open} deleted file(s) open, which runsc cannot save", {FILES: await packing}
+        note, memory, files = await asyncio.gather(self._try_memory(running), self._measure_memory(), packing)
+        return note, {FILES: files} | ({} if note else memory)
+
+    async def _save_memory(self, running: GvisorRunning) -> None:
+        """Write the memory; the box itself stays. Raises SandboxError."""
+        for old in (self.folder / "memory").iterdir():
+            old.unlink()
         call = [*self.runsc.flags, "checkpoint", *self.runsc.checkpoint, "--leave-running", f"--image-path={_MEMORY}", self.id]
-        code, words = await running.keeper.call(call)
+        call += ["&&", "chmod", "666", f"{_MEMORY}/*.img"]  # for the server, which shares them among forks; the folder is closed
+        try:
+            code, words = await running.keeper.call(call)
+        except BoxDead as error:
+            raise BoxDead(f"the kernel of box {self.id} failed while it was saved; its files are kept, its processes are lost") from error
         if code:
-            return f"runsc could not save it: {_last(words)}"
+            raise SandboxError(f"runsc could not save the memory of box {self.id}: {_last(words)}")
+
+    async def _try_memory(self, running: GvisorRunning) -> str | None:
+        """Bring what was saved back in a sandbox beside the box; returns what went wrong."""
         trial = self.folder / "memory" / "trial"
         trial.write_bytes(wire.pack(b"q", 1, b"go on"))
         trial.chmod(0o644)
@@ -165,55 +197,64 @@ class GvisorBox(LayeredBox):
         code, words = await running.keeper.call(call, stdin=f"{_MEMORY}/trial", stdout="/box/log/trial")
         trial.unlink()
         answer = (self.folder / "log" / "trial").read_bytes()
-        if not answer.startswith(wire.pack(b"a", 1, b"0")):
+        if not any(frame[0] == b"a" for frame in wire.Frames().feed(answer)):
             return f"what runsc saved could not be restored: {_last(words) or f'exit code {code}'}"
         return None
 
-    async def _collect_memory(self, folder: Path) -> dict[str, Part]:
-        """Move what runsc wrote into the image."""
-        parts = {}
-        for file in sorted((self.folder / "memory").glob("*.img")):
-            parts[file.name] = await asyncio.to_thread(measure, file)
-            file.rename(folder / file.name)
-        return parts
+    async def _measure_memory(self) -> dict[str, Part]:
+        """What runsc wrote, by name."""
+        return {file.name: await asyncio.to_thread(measure, file) for file in sorted((self.folder / "memory").glob("*.img"))}
 
     async def _go_on(self, running: GvisorRunning, *, warm: bool) -> None:
         """The freeze did not come about: the box is as it was."""
         with contextlib.suppress(BoxDead):
+            running.link.release()
             await running.link.ask("go on")
+            await running.link.ask("cont")
             if warm:
-                running.sleep()
+                await running.pause()
             else:
-                await running.link.ask("cont")
                 running.link.start_clock()
 
     async def restore(self) -> str | None:
         manifest = self.record.image
         if manifest is None or not manifest.memory:
             return await super().restore()
-        await asyncio.to_thread(manifest.verify, self.folder / "image")
+        folder = self.folder / "image"
+        await asyncio.to_thread(manifest.verify, folder, [FILES])
         await self.unpack_files()
+        verifying = asyncio.create_task(asyncio.to_thread(manifest.verify, folder, manifest.parts.keys() - {FILES}))
         try:
-            await self._restore_memory(manifest)
-        except (BoxDead, HostUnfit) as error:
+            await self._restore_memory(manifest, verifying)
+        except (BoxDead, HostUnfit, ImageCorrupt) as error:
             await self.halt()
-            self._lose_waiters()
+            await verifying  # a damaged image is told as such, and stays
             await self.boot()
             return f"its processes could not be brought back: {error}"
         return None
 
-    async def _restore_memory(self, manifest: Manifest) -> None:
-        callbacks, parked = self.callbacks, self._parked
-        link = parked or SupervisorLink(self.id, callbacks, manifest.next_id)
+    async def _restore_memory(self, manifest: Manifest, verified: asyncio.Task[None]) -> None:
+        """Bring the processes back; they go on only after the image has been found sound."""
+        link = self._parked or SupervisorLink(self.id, self.callbacks, manifest.next_id)
         self.group.open(self.bounds)
-        running = await self._open(callbacks, link)
-        restore = [*self.runsc.flags, "restore", "--bundle=/box/bundle", f"--image-path={_IMAGE}", self.id]
-        running.keeper.start_box(restore)
+        self.running = running = await self._open(link)
+        running.keeper.start_box([*self.runsc.flags, "restore", "--bundle=/box/bundle", f"--image-path={_IMAGE}", self.id])
         await self._hear(running, link.ask("go on", RESTORE_S), "restore")
-        self.running, self._parked = running, None
-        if parked is None:
+        await verified
+        if self._parked is None:
             await link.ask("orphan")
         await link.ask("cont")
+        self._parked = None
+
+    async def can_go_cold(self) -> bool:
+        return True
+
+    async def put_down(self) -> None:
+        running = self.running
+        with contextlib.suppress(SandboxError, OSError):
+            if running is not None and self.frozen is not Freeze.COLD and (self.frozen is Freeze.WARM or await running.link.ask("ps")):
+                await self.freeze(Freeze.COLD)
+        await super().put_down()
 
     def _lose_waiters(self) -> None:
         if self._parked is not None:

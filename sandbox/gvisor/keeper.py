@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -47,15 +48,16 @@ class Keeper:
 
     def __init__(self, view: View, process: asyncio.subprocess.Process, control: socket.socket, pipes: tuple[int, int]) -> None:
         self._view, self._process, self._control = view, process, control
+        self._first_pid = process.pid
         self.box_in, self.box_out = pipes
 
     def start_box(self, words: Sequence[str]) -> None:
-        """Start the box itself on the pipes, and let go of the keeper's ends of them."""
-        self._tell(f"setsid {' '.join(words)} <&3 >&1 2>/box/log/box & exec </dev/null 3<&- >/dev/null")
+        """Start the box itself on the pipes. When it ends the keeper does, and with it the last who holds the pipes."""
+        self._tell(f"(setsid {' '.join(words)} <&3 >&1 2>/box/log/box; kill -KILL $$) & exec </dev/null 3<&- >/dev/null")
 
-    def tell_all(self, signal: str) -> None:
+    def signal_all(self, name: str) -> None:
         """Signal everything that keeps the box running."""
-        self._tell(f"kill -{signal} -1")
+        self._tell(f"kill -{name} -1")
 
     async def call(self, words: Sequence[str], *, stdin: str = "/dev/null", stdout: str = "/box/log/out") -> tuple[int, str]:
         """Run a command to its end; returns its exit code and what it complained about. Raises BoxDead after a minute."""
@@ -81,7 +83,8 @@ class Keeper:
         """End it and everything under it."""
         self._control.close()
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+            # The first process of the namespace: bubblewrap waits for it, and it for all others.
+            os.kill(self._first_pid, signal.SIGKILL)
         await self._process.wait()
 
     def _tell(self, line: str) -> None:
@@ -118,7 +121,7 @@ async def start_keeper(view: View, born: Callable[[int], None]) -> Keeper:
             os.close(fd)
     keeper = Keeper(view, process, ours, (in_w, out_r))
     try:
-        await asyncio.to_thread(_admit, info_r, go_w, view.users, born)
+        keeper._first_pid = await asyncio.to_thread(_admit, info_r, go_w, view.users, born)
     except BaseException as error:
         words = _first_words(ours)
         await keeper.stop()
@@ -134,12 +137,13 @@ async def start_keeper(view: View, born: Callable[[int], None]) -> Keeper:
     return keeper
 
 
-def _admit(info_r: int, go_w: int, users: Pair, born: Callable[[int], None]) -> None:
-    """Wait for the new user namespace, map the uids, let it run."""
+def _admit(info_r: int, go_w: int, users: Pair, born: Callable[[int], None]) -> int:
+    """Wait for the new user namespace, map the uids, let it run; returns the pid of its first process."""
     pid = child_pid(_read_json(info_r))
     born(pid)
     users.map_into(pid)
     os.write(go_w, b"1")
+    return pid
 
 
 def _read_json(fd: int) -> bytes:

@@ -9,15 +9,15 @@ _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 4, 2
 _SECCOMP_MODE_FILTER = 2
 
 
-class _Long(_ctypes._SimpleCData):
+class _Long(_ctypes._SimpleCData):  # type: ignore[type-arg,unused-ignore]
     _type_ = "l"
 
 
-class _Short(_ctypes._SimpleCData):
+class _Short(_ctypes._SimpleCData):  # type: ignore[type-arg,unused-ignore]
     _type_ = "H"
 
 
-class _Bytes(_ctypes._SimpleCData):
+class _Bytes(_ctypes._SimpleCData):  # type: ignore[type-arg,unused-ignore]
     _type_ = "z"
 
 
@@ -32,7 +32,7 @@ class _Call(_ctypes.CFuncPtr):
     _restype_ = _Long
 
 
-_prctl = _Call(_ctypes.dlsym(_ctypes.dlopen(None, os.RTLD_NOW), "prctl"))
+_prctl = _Call(_ctypes.dlsym(_ctypes.dlopen(None, os.RTLD_NOW), "prctl"))  # type: ignore[arg-type,unused-ignore]
 _zero = _Long(0)
 
 

@@ -43,6 +43,21 @@ def count_living() -> int:
     return sum(1 for _, _, state in processes().values() if state not in "ZX")
 
 
+def count_deleted_files() -> int:
+    """How many open or mapped files have been deleted, those in memory not counted."""
+    found: set[str] = set()
+    for pid in processes():
+        folder = "/proc/%d/fd/" % pid
+        try:
+            links = [os.readlink(folder + name) for name in os.listdir(folder)]
+            with open("/proc/%d/maps" % pid) as maps:
+                links += [line.rstrip("\n").partition("/")[2] for line in maps if line.endswith(" (deleted)\n")]
+        except OSError:
+            continue
+        found.update(link.lstrip("/") for link in links if link.endswith(" (deleted)"))
+    return len([link for link in found if not link.startswith(("memfd:", "dev/", "SYSV"))])
+
+
 def kill_largest() -> int:
     """Kill the process that holds most memory; returns its pid, 0 if there is none."""
     sizes = {}

@@ -20,7 +20,7 @@ import sys
 
 from . import files, guard, programs, wire
 from .bounds import Bounds
-from .processes import Processes, count_living, kill_largest, kill_tree, newest_group, send
+from .processes import Processes, count_deleted_files, count_living, kill_largest, kill_tree, newest_group, send
 from .streams import Sink, Source
 
 TYPE_CHECKING = False
@@ -361,6 +361,7 @@ ANSWERS: dict[bytes, Callable[[Supervisor], int]] = {
     b"killall": lambda supervisor: supervisor.processes.kill_all(),
     b"ps": lambda _: count_living(),
     b"kill largest": lambda _: kill_largest(),
+    b"deleted": lambda _: count_deleted_files(),
     b"memory": lambda supervisor: supervisor.bounds.memory_used(),
     b"full": lambda supervisor: supervisor.bounds.was_full(),
     b"hold": Supervisor.hold,
