@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,12 +27,18 @@ from runner.reviews import Reviews
 from runner.settings import RunnerSettings
 from sandbox.box import BoxSpec, Driver, Mount
 from sandbox.bubblewrap import BubblewrapDriver
-from sandbox.errors import SandboxError
+from sandbox.docker.driver import DockerDriver
+from sandbox.errors import HostUnfit, SandboxError
+from sandbox.gvisor.driver import GvisorDriver
 from sandbox.limits import SIZES
 
 log = structlog.get_logger()
 
-DRIVERS = {"bubblewrap": BubblewrapDriver}
+DRIVERS: Mapping[str, Callable[[RunnerSettings], Driver]] = {  # the best first
+    "gvisor": lambda settings: GvisorDriver(settings.box_data_dir),
+    "docker": lambda settings: DockerDriver(settings.box_data_dir, runtime=settings.box_docker_runtime, image=settings.box_docker_image),
+    "bubblewrap": lambda settings: BubblewrapDriver(settings.box_data_dir),
+}
 SIGN_OF_LIFE_S = 5.0
 SWEEP_S = 60.0
 
@@ -107,14 +113,28 @@ async def open_host(settings: RunnerSettings, redis: ArqRedis, harnesses: Mappin
 @contextlib.asynccontextmanager
 async def open_driver(settings: RunnerSettings) -> AsyncIterator[Driver]:
     """The driver the settings ask for, tried once; `auto` is the best this host has. Raises HostMisconfigured, SandboxError."""
-    name = "bubblewrap" if settings.box_driver == "auto" else settings.box_driver
-    kind = DRIVERS.get(name)
-    if kind is None:
-        raise HostMisconfigured(f"there is no driver {name!r} (BOX_DRIVER); known are auto, {', '.join(DRIVERS)}")
-    async with kind(settings.box_data_dir) as driver:
-        # A host that cannot make boxes must say so now, not in every review.
+    names = list(DRIVERS) if settings.box_driver == "auto" else [settings.box_driver]
+    if unknown := set(names) - DRIVERS.keys():
+        raise HostMisconfigured(f"there is no driver {unknown.pop()!r} (BOX_DRIVER); known are auto, {', '.join(DRIVERS)}")
+    async with contextlib.AsyncExitStack() as stack:
+        for name in names[:-1]:
+            try:
+                driver = await _open(stack, DRIVERS[name](settings))
+            except HostUnfit as error:
+                log.info("a better driver cannot be used here", driver=name, reason=str(error))
+            else:
+                yield driver
+                return
+        yield await _open(stack, DRIVERS[names[-1]](settings))
+
+
+async def _open(stack: contextlib.AsyncExitStack, driver: Driver) -> Driver:
+    """Open a driver and make a box: a host that cannot must say so now, not in every review."""
+    async with contextlib.AsyncExitStack() as trial:
+        await trial.enter_async_context(driver)
         await (await driver.create(BoxSpec())).delete()
-        yield driver
+        stack.push_async_exit(trial.pop_all())
+    return driver
 
 
 async def keep_house(host: Host, redis: ArqRedis) -> None:

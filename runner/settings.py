@@ -17,7 +17,9 @@ class RunnerSettings(BaseSettings):
     Args:
         redis_url: queue and registry; `unix://` or `redis://`.
         box_data_dir: boxes, snapshots and checkouts of this host.
-        box_driver: what isolates boxes; `auto` takes the best there is.
+        box_driver: what isolates boxes: gvisor, docker or bubblewrap; `auto` takes the first of them that works here.
+        box_docker_runtime: runc or runsc; empty takes the better one that the Docker engine has.
+        box_docker_image: what Docker boxes start from; empty takes the host's own programs.
         box_artifacts_url: folder or fsspec URL where findings, records and sources are kept; None: in the data directory.
         box_runner_jobs: reviewers that work at the same time on this host.
         box_lease_s: seconds after which the jobs of a host that fell silent are taken over.
@@ -31,6 +33,8 @@ class RunnerSettings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379"
     box_data_dir: Path = Field(default_factory=default_data_dir)
     box_driver: str = "auto"
+    box_docker_runtime: str = ""
+    box_docker_image: str = ""
     box_artifacts_url: str | None = None
     box_runner_jobs: Annotated[int, Field(ge=1, le=1000)] = max(4, 2 * (os.cpu_count() or 1))
     box_lease_s: Annotated[float, Field(ge=1, le=600)] = 15.0

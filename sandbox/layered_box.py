@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox.box import BoxState, Freeze, FreezeReport, Mount
+from sandbox.box import BoxState, Freeze, FreezeReport
 from sandbox.errors import BoxBusy
 from sandbox.image import FILES, Manifest, Packer
 from sandbox.limits import ControlGroup, Hits, Limits
@@ -43,11 +43,6 @@ class LayeredBox(LinkedBox):
     def lower(self) -> tuple[Path, ...]:
         """The layers under the upper one, lowest first."""
         return tuple(self.store.layer_fs(layer) for layer in self.record.layers)
-
-    @property
-    def mounts(self) -> tuple[Mount, ...]:
-        """Pieces of the host it sees."""
-        return tuple(Mount(Path(source), target) for source, target in self.record.mounts)
 
     @property
     def packer(self) -> Packer:

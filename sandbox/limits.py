@@ -135,6 +135,19 @@ class ControlGroup:
             (folder / "cpu.cfs_quota_us").write_text(str(int(limits.cpus * _PERIOD_US)), encoding="ascii")
 
 
+def group_of(pid: int, root: Path = _CGROUPS) -> ControlGroup:
+    """The control groups that another program has put a process into; for reading."""
+    group = ControlGroup("", root)
+    group._folders = {}
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/cgroup").read_text(encoding="ascii").splitlines():
+            _, names, path = line.split(":", 2)
+            for name in ("memory", "pids", "cpu"):
+                if name in names.split(",") or (not names and group._unified):
+                    group._folders[name] = root / (path.lstrip("/") if group._unified else f"{name}{path}")
+    return group
+
+
 def sweep_groups(known: frozenset[str], root: Path = _CGROUPS) -> list[str]:
     """Remove empty groups of boxes that are not in `known`; returns their ids."""
     gone = set()

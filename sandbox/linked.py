@@ -25,6 +25,7 @@ from sandbox.box import (
     FileInfo,
     Freeze,
     FreezeReport,
+    Mount,
     ResumeReport,
     Session,
     Stream,
@@ -77,6 +78,11 @@ class LinkedBox(Box):
     def limits(self) -> Limits:
         """The bounds it was made with."""
         return limits_of(self.record)
+
+    @property
+    def mounts(self) -> tuple[Mount, ...]:
+        """Pieces of the host it sees."""
+        return tuple(Mount(Path(source), target) for source, target in self.record.mounts)
 
     @property
     def folder(self) -> Path:

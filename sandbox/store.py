@@ -43,7 +43,8 @@ class LimitsRecord(BaseModel):
 
 
 class BoxRecord(BaseModel):
-    """One box. `layers` are the snapshot layers under its upper one, lowest first; `uid` is None where boxes run as the server's user."""
+    """One box. `layers` are the snapshot layers under its upper one, lowest first; `uid` is None where boxes run as the server's user;
+    `base` and `container` are Docker's ids of the image it started from and of its container, where it has one."""
 
     id: str
     driver: str
@@ -54,6 +55,8 @@ class BoxRecord(BaseModel):
     frozen_at: datetime | None = None
     uid: int | None
     layers: tuple[str, ...]
+    base: str = ""
+    container: str = ""
     limits: LimitsRecord
     env: dict[str, str]
     mounts: tuple[tuple[str, str], ...]
@@ -139,6 +142,10 @@ class Store:
         folder.mkdir(mode=0o700)
         own(folder, uid)
         return box_id, folder
+
+    def adopt_box(self, box_id: str) -> None:
+        """Make the folder of a box that comes with its id."""
+        self.box_dir(box_id).mkdir(mode=0o700)
 
     def box_dir(self, box_id: str) -> Path:
         """A box's folder. Raises BoxNotFound for what is not an id."""

@@ -14,7 +14,7 @@ from sandbox.limits import Hits
 from sandbox.link import SupervisorLink
 
 INTERVAL_S = 1.0
-_MEMORY_INTERVAL_S = 0.05
+_WATCH_INTERVAL_S = 0.05
 _SHARE = 20  # looking may take at most one part in twenty of the time
 
 
@@ -58,15 +58,16 @@ def bytes_below(folder: Path) -> int:
     return total
 
 
-class MemoryWatch:
-    """Asks a box many times a second what it holds in memory, while commands run in it, and ends its largest program."""
+class Watch:
+    """Asks a box with a kernel of its own many times a second what it holds, while commands run in it."""
 
-    def __init__(self, link: SupervisorLink, limit_bytes: int) -> None:
-        self._link, self._limit = link, limit_bytes
+    def __init__(self, link: SupervisorLink, memory_bytes: int, pids: int | None = None) -> None:
+        """`pids` is None where the box's kernel bounds processes itself."""
+        self._link, self._memory, self._pids = link, memory_bytes, pids
 
     @contextlib.contextmanager
     def watching(self, hits: Hits) -> Iterator[None]:
-        """Enforce the limit until the context ends."""
+        """Enforce the limits until the context ends."""
         task = asyncio.ensure_future(self._look(hits))
         try:
             yield
@@ -75,10 +76,15 @@ class MemoryWatch:
 
     async def _look(self, hits: Hits) -> None:
         while not self._link.dead:
-            await asyncio.sleep(_MEMORY_INTERVAL_S)
-            if self._link.stopped:
-                continue
-            with contextlib.suppress(BoxDead):  # also said by a box that was frozen just now
-                if await self._link.ask("memory") > self._limit:
-                    hits.note("memory")
-                    await self._link.ask("kill largest")
+            await asyncio.sleep(_WATCH_INTERVAL_S)
+            if not self._link.stopped:
+                with contextlib.suppress(BoxDead):  # also said by a box that was frozen just now
+                    await self._enforce(hits)
+
+    async def _enforce(self, hits: Hits) -> None:
+        if await self._link.ask("memory") > self._memory:
+            hits.note("memory")
+            await self._link.ask("kill largest")
+        if self._pids is not None and await self._link.ask("ps") > self._pids:
+            hits.note("pids")
+            await self._link.ask("killall")

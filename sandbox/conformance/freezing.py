@@ -33,7 +33,7 @@ async def _cold(driver: Driver) -> None:
         async with a_box(driver, BoxSpec(limits=SMALL, snapshot=base)) as fork:
             script = (
                 "rm old; echo data > 'odd\nname'; ln -s odd* link; ln odd* hard; mkdir -m 000 closed; echo s > secret; chmod 000 secret;"
-                "echo t > /tmp/kept; touch -d @1000000000 dated; truncate -s 10M sparse; mkfifo pipe"
+                "echo t > /tmp/kept; touch -d @1000000000 dated; truncate -s 10M sparse"
             )
             expect((await shell(fork, script)).exit_code, 0, "preparation")
             look = "ls -lA --time-style=+%s . /tmp | grep -v ^total; stat -c %h hard; chmod 400 secret; cat secret; chmod 000 secret"

@@ -121,7 +121,7 @@ for path in ['mem', 'stack', *('fd/' + name for name in entries())]:
         except OSError:
             pass
 try:
-    print([pair for pair in open('/proc/1/environ').read().split('\\0') if pair and not pair.startswith(('PATH=', 'HOME='))] or '', end='')
+    print([pair for pair in open('/proc/1/environ').read().split('\\0') if pair and not pair.startswith(('PATH=', 'HOME=', 'HOSTNAME='))] or '', end='')
 except OSError:
     pass
 """

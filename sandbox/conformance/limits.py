@@ -21,9 +21,9 @@ async def _memory(driver: Driver) -> None:
 @promise("far more processes than allowed cannot be started", "limits")
 async def _pids(driver: Driver) -> None:
     async with a_box(driver, BoxSpec(limits=replace(SMALL, pids=20))) as box:
-        probe = "import os, time\nn = 0\ntry:\n for _ in range(200):\n  if os.fork() == 0: time.sleep(2); os._exit(0)\n  n += 1\nexcept OSError: pass\nprint(n)"
+        probe = "import os, time\nfor _ in range(200):\n if os.fork() == 0: time.sleep(2); os._exit(0)\n os.write(1, b'x')"
         result = await python(box, probe)
-        expect(0 < int(result.stdout) <= 40, True, f"{int(result.stdout)} started")
+        expect(0 < len(result.stdout) <= 40, True, f"{len(result.stdout)} started")
         if "pids" in driver.capabilities.limits:
             expect(result.limit, "pids", "limit named")
 

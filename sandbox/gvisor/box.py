@@ -22,7 +22,7 @@ from sandbox.limits import Hits, Limits
 from sandbox.link import Callbacks, SupervisorLink
 from sandbox.running import Running
 from sandbox.store import MIN_FREE_BYTES, BoxRecord
-from sandbox.usage import MemoryWatch
+from sandbox.usage import Watch
 from sandbox.users import own, pair
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class GvisorBox(LayeredBox):
     @contextlib.asynccontextmanager
     async def watching(self, running: Running) -> AsyncIterator[Hits]:
         async with super().watching(running) as hits:
-            with MemoryWatch(running.link, self.limits.memory_bytes).watching(hits):
+            with Watch(running.link, self.limits.memory_bytes).watching(hits):
                 yield hits
             if await running.link.ask("full"):
                 hits.note("pids")

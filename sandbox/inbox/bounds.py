@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .processes import resident_bytes
+
 _ROOT = "/sys/fs/cgroup"
 
 
@@ -31,7 +33,7 @@ class Bounds:
 
     def memory_used(self) -> int:
         """Bytes that all processes hold."""
-        return _number("/memory/memory.usage_in_bytes")
+        return _number("/memory/memory.usage_in_bytes") if self._pids else resident_bytes()
 
 
 def _number(name: str) -> int:

@@ -58,15 +58,26 @@ def count_deleted_files() -> int:
     return len([link for link in found if not link.startswith(("memfd:", "dev/", "SYSV"))])
 
 
-def kill_largest() -> int:
-    """Kill the process that holds most memory; returns its pid, 0 if there is none."""
+def resident_bytes() -> int:
+    """What all processes hold; memory that they share counts for each."""
+    return sum(_sizes().values()) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _sizes() -> dict[int, int]:
+    """Resident pages of each process."""
     sizes = {}
     for pid in processes():
         try:
             with open("/proc/%d/statm" % pid, "rb") as statm:
                 sizes[pid] = int(statm.read().split()[1])
         except OSError:
-            continue
+            continue  # ended meanwhile
+    return sizes
+
+
+def kill_largest() -> int:
+    """Kill the process that holds most memory; returns its pid, 0 if there is none."""
+    sizes = _sizes()
     if not sizes:
         return 0
     largest = max(sizes, key=lambda pid: sizes[pid])

@@ -1,0 +1,159 @@
+"""One Docker box: a container whose first process is our supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox.box import BoxState, Freeze, FreezeReport
+from sandbox.docker.engine import Engine
+from sandbox.docker.wire import Wire
+from sandbox.errors import BoxBusy, BoxDead, ImageCorrupt
+from sandbox.image import Manifest, Part
+from sandbox.limits import Hits, group_of
+from sandbox.link import Callbacks, SupervisorLink
+from sandbox.linked import LinkedBox
+from sandbox.running import Running
+from sandbox.store import BoxRecord
+from sandbox.usage import DiskWatch, Watch
+
+if TYPE_CHECKING:
+    from sandbox.docker.driver import DockerDriver
+
+_OWN_MEMORY_BYTES = 512 << 20  # of runsc, and room for what a program allocates before its excess is noticed
+
+
+@dataclass(slots=True)
+class DockerRunning(Running):
+    """A started container and the copying of its stdin and stdout."""
+
+    link: SupervisorLink
+    wire: Wire
+    engine: Engine
+    container: str
+
+    async def stop(self) -> None:
+        self.link.close()
+        await self.engine.kill(self.container)
+        await self.wire.close()
+
+
+class DockerBox(LinkedBox):
+    """Its files are the container's; a cold box is an image without a container."""
+
+    def __init__(self, driver: DockerDriver, record: BoxRecord) -> None:
+        super().__init__(driver.store, record)
+        self.host = driver
+
+    @property
+    def tag(self) -> str:
+        """The image of the box while it is frozen cold."""
+        return f"box-review-frozen:{self.id}"
+
+    async def boot(self) -> None:
+        await self.halt()
+        engine = self.host.engine
+        if not self.record.container:
+            limits = self.limits if engine.shares_kernel else self.host.roomy(self.limits, _OWN_MEMORY_BYTES)
+            mounts = [*self.host.mounts, *self.mounts]
+            self.record.container = await engine.create(self.id, self.record.base, self.host.command(self.limits), mounts, limits)
+            self.store.save_box(self.record)
+        wire = Wire(await engine.attach(self.record.container))
+        link = SupervisorLink(self.id, Callbacks(died=self.died))
+        link.attach(*[wire.link_end.detach()] * 2)
+        running = DockerRunning(link, wire, engine, self.record.container)
+        try:
+            await engine.start(self.record.container)
+            await link.wait_ready()
+        except (BoxDead, TimeoutError) as error:
+            await running.stop()
+            raise BoxDead(f"the container of box {self.id} did not start its first process: {error}") from error
+        except BaseException:
+            await running.stop()
+            raise
+        self.running = running
+        self.save(BoxState.IDLE)
+
+    async def halt(self) -> None:
+        running, self.running = self.running, None
+        if running is not None:
+            await running.stop()
+
+    @contextlib.asynccontextmanager
+    async def watching(self, running: Running) -> AsyncIterator[Hits]:
+        hits = Hits()
+        state = await self.host.engine.inspect(self.record.container)
+        group = group_of(state["State"]["Pid"])
+        before = group.hits()
+
+        def full() -> None:
+            hits.note("disk")
+            running.link.kill_all()
+
+        upper = Path((state.get("GraphDriver", {}).get("Data") or {}).get("UpperDir", "/nonexistent"))
+        with contextlib.ExitStack() as watches:
+            watches.enter_context(DiskWatch(upper, self.limits.disk_bytes).watching(full))
+            if not self.host.engine.shares_kernel:
+                watches.enter_context(Watch(running.link, self.limits.memory_bytes, self.limits.pids).watching(hits))
+            yield hits
+        for name, count in group.hits().items():
+            if count > before.get(name, 0):
+                hits.note(name)
+
+    async def snapshot(self) -> str:
+        async with self._lock, self.quiet():
+            layer, _ = self.store.new_layer(None, ())
+            if self.record.frozen is Freeze.COLD and self.record.image is not None:
+                await self.host.engine.retag(self.tag, self.host.snapshot_tag(layer.id))
+            else:
+                await self.host.engine.commit(self.record.container, self.host.snapshot_tag(layer.id))
+            self.store.save_layer(layer)
+            return layer.id
+
+    async def freeze_cold(self, running: Running | None) -> FreezeReport:
+        ended = 0
+        if running is not None:
+            if running.link.active:
+                count = running.link.active
+                raise BoxBusy(f"box {self.id} runs {count} command(s), which a cold freeze would lose; wait, kill them or freeze warm")
+            ended = await running.link.ask("killall")
+        digest, size = await self.host.engine.commit(self.record.container, self.tag)
+        await self.halt()
+        await self.host.engine.remove(self.record.container)
+        image = Part(bytes=size, sha256=digest.removeprefix("sha256:"))
+        self.record.container = ""
+        self.record.image = Manifest(driver=self.driver, box_id=self.id, frozen_at=time.time(), layers=(), parts={self.tag: image})
+        self.save(BoxState.PAUSED, Freeze.COLD)
+        return FreezeReport(Freeze.COLD, memory=False, processes=ended, image_bytes=size)
+
+    async def thaw(self) -> str | None:
+        image = self.record.image
+        if image is not None:
+            written = f"sha256:{image.parts[self.tag].sha256}"
+            digest = await self.host.engine.digest(self.tag)
+            if digest != written:
+                raise ImageCorrupt(f"the Docker image {self.tag} is {digest or 'gone'}, where {written} was frozen")
+            self.record.base, self.record.image = digest, None
+        await self.boot()
+        if image is not None:
+            await self.host.engine.untag(self.tag)
+        return None
+
+    async def give_up_memory(self) -> None:
+        await self.halt()
+        self.save(BoxState.PAUSED, Freeze.COLD)
+
+    async def discard(self) -> None:
+        self.host.forget(self.id)
+        if self.record.container:
+            await self.host.engine.remove(self.record.container)
+        await self.host.engine.untag(self.tag)
+        folder = self.store.discard(self.folder)
+        if folder is not None:
+            await asyncio.to_thread(shutil.rmtree, folder)

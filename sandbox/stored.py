@@ -1,0 +1,114 @@
+"""What drivers have in common that keep records of their boxes below a data directory."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+
+from sandbox.box import Box, BoxSpec, Driver
+from sandbox.errors import BoxNotFound, SandboxError
+from sandbox.linked import LinkedBox
+from sandbox.rootfs import Rootfs
+from sandbox.store import BoxRecord, LimitsRecord, Store
+
+log = structlog.get_logger()
+
+_B = TypeVar("_B", bound=LinkedBox)
+
+
+class StoredDriver(Driver, Generic[_B]):
+    """Keeps its boxes below `data_dir`, which it holds alone while it is open."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.store = Store(data_dir)
+        self.data_dir = data_dir
+        self.known: dict[str, _B] = {}
+        self._rootfs: Rootfs | None = None
+
+    @property
+    def rootfs(self) -> Rootfs:
+        """What boxes start from."""
+        if self._rootfs is None:
+            raise SandboxError("the driver is not open")
+        return self._rootfs
+
+    @abc.abstractmethod
+    def new_box(self, record: BoxRecord) -> _B:
+        """The box of a record, not yet started."""
+
+    def get(self, box_id: str) -> _B:
+        box = self.known.get(box_id)
+        if box is None:
+            raise BoxNotFound(f"no box {box_id!r}")
+        return box
+
+    def boxes(self) -> list[Box]:
+        return sorted(self.known.values(), key=lambda box: box.created_at)
+
+    async def fork(self, box: Box, spec: BoxSpec | None = None) -> Box:
+        source = self.get(box.id)
+        snapshot = await source.snapshot()
+        given = spec or BoxSpec(limits=source.limits, env=source.record.env, mounts=source.mounts, labels=source.record.labels)
+        try:
+            return await self.create(replace(given, snapshot=snapshot))
+        finally:
+            await self.delete_snapshot(snapshot)  # its files stay while a box rests on them
+
+    async def freeze_idle(self, warm_after_s: float, cold_after_s: float) -> None:
+        for box in list(self.known.values()):
+            try:
+                await box.settle(warm_after_s, cold_after_s)
+            except (SandboxError, OSError) as error:
+                log.warning("an idle box was not frozen; it is tried again", box=box.id, error=str(error))
+
+    async def delete_expired(self) -> None:
+        """Delete boxes past their time."""
+        now = datetime.now(UTC)
+        for box in list(self.known.values()):
+            if box.record.expires_at is not None and box.record.expires_at < now:
+                await box.delete()
+
+    def record(self, box_id: str, spec: BoxSpec, *, uid: int | None = None, layers: tuple[str, ...] = (), base: str = "") -> BoxRecord:
+        """The record of a new box."""
+        return BoxRecord(
+            id=box_id,
+            driver=self.name,
+            created_at=datetime.now(UTC),
+            expires_at=None if spec.ttl_s is None else datetime.now(UTC) + timedelta(seconds=spec.ttl_s),
+            uid=uid,
+            layers=layers,
+            base=base,
+            limits=LimitsRecord(**asdict(spec.limits)),
+            env=dict(spec.env),
+            mounts=tuple((str(mount.source), mount.target) for mount in spec.mounts),
+            labels=dict(spec.labels),
+            keep_alive=spec.keep_alive,
+            before_freeze=spec.before_freeze,
+            after_resume=spec.after_resume,
+        )
+
+    async def start(self, record: BoxRecord) -> _B:
+        """Keep and boot a new box; one that does not start is deleted."""
+        box = self.adopt(record)
+        self.store.save_box(record)
+        try:
+            await box.boot()
+        except BaseException:
+            await box.delete()
+            raise
+        return box
+
+    def adopt(self, record: BoxRecord) -> _B:
+        """Know a box from here on."""
+        box = self.new_box(record)
+        self.known[record.id] = box
+        return box
+
+    def forget(self, box_id: str) -> None:
+        """A box was deleted."""
+        self.known.pop(box_id, None)

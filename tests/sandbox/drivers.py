@@ -1,0 +1,39 @@
+"""The drivers that tests run, and how one that this machine lacks is skipped: never where `CI` is set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from sandbox.box import Driver
+from sandbox.bubblewrap import BubblewrapDriver
+from sandbox.docker.driver import DockerDriver
+from sandbox.errors import HostUnfit
+from sandbox.gvisor.driver import GvisorDriver
+
+_MAKE: dict[str, Callable[[Path], Driver]] = {
+    "bubblewrap": BubblewrapDriver,
+    "gvisor": GvisorDriver,
+    "docker-runc": lambda data_dir: DockerDriver(data_dir, runtime="runc"),
+    "docker-runsc": lambda data_dir: DockerDriver(data_dir, runtime="runsc"),
+}
+DRIVERS = list(_MAKE)
+
+
+@asynccontextmanager
+async def open_driver(name: str, data_dir: Path) -> AsyncIterator[Driver]:
+    """A driver with a data directory of its own."""
+    try:
+        driver = await _MAKE[name](data_dir).__aenter__()
+    except HostUnfit as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"{name}: {error}")
+    try:
+        yield driver
+    finally:
+        await driver.__aexit__(None, None, None)
