@@ -136,12 +136,14 @@ class Capabilities:
         limits: bounds that hold for a whole box, e.g. {"memory", "pids", "cpu", "disk"}.
         notices: what is weaker here than it could be, one sentence each.
         freezes_memory: a cold freeze keeps processes.
+        own_kernel: a box has a kernel of its own; what looks like one in /proc and /dev is not the host's.
     """
 
     isolation: str
     limits: frozenset[str]
     notices: tuple[str, ...]
     freezes_memory: bool
+    own_kernel: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from sandbox.box import Box, BoxSpec, BoxState, Capabilities, Freeze
 from sandbox.errors import SandboxError
 from sandbox.image import Packer, share
 from sandbox.layered_box import LayeredBox
-from sandbox.limits import sweep_groups
+from sandbox.limits import remove_groups
 from sandbox.rootfs import BOX_FOLDERS, build
 from sandbox.store import LayerRecord
 from sandbox.stored import StoredDriver
@@ -144,7 +144,7 @@ class LayeredDriver(StoredDriver[LayeredBox]):
             box = self.adopt(record)
             if record.state is BoxState.CREATING:
                 await box.delete()
-        sweep_groups(frozenset())
+        await asyncio.to_thread(remove_groups, list(self.known))
         await self.sweep()
 
     async def _flatten(self, layer: LayerRecord) -> LayerRecord:

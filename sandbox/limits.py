@@ -148,16 +148,12 @@ def group_of(pid: int, root: Path = _CGROUPS) -> ControlGroup:
     return group
 
 
-def sweep_groups(known: frozenset[str], root: Path = _CGROUPS) -> list[str]:
-    """Remove empty groups of boxes that are not in `known`; returns their ids."""
-    gone = set()
+def remove_groups(box_ids: Collection[str], root: Path = _CGROUPS) -> None:
+    """Remove groups that a crash has left of these boxes."""
     for folder in _controllers(root).values():
-        for group in (folder / _PARENT).glob("bx*"):
-            if group.name not in known:
-                with contextlib.suppress(OSError):
-                    group.rmdir()
-                    gone.add(group.name)
-    return sorted(gone)
+        for box_id in box_ids:
+            with contextlib.suppress(OSError):
+                (folder / _PARENT / box_id).rmdir()
 
 
 def _controllers(root: Path) -> dict[str, Path]:

@@ -26,7 +26,8 @@ def _environment_of_our_own() -> None:
     for name in list(os.environ):
         if name.startswith(("BOX_", "GIT_")) or name in ("REDIS_URL", "HOST", "PORT", "NO_COLOR"):
             del os.environ[name]
-    os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    # Reviews run on the quickest driver; tests/sandbox runs all of them, tests/flow/test_drivers.py a review on each.
+    os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "BOX_DRIVER": "bubblewrap"}
 
 
 def _short_folder() -> Iterator[Path]:

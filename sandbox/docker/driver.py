@@ -73,6 +73,7 @@ class DockerDriver(StoredDriver[DockerBox]):
             limits=frozenset({"memory", "cpu", "disk"} | ({"pids"} if self.engine.shares_kernel else set())),
             notices=(),
             freezes_memory=False,
+            own_kernel=not self.engine.shares_kernel,
         )
 
     @property

@@ -101,9 +101,9 @@ class GvisorBox(LayeredBox):
         try:
             await word
         except (BoxDead, TimeoutError) as error:
-            words = running.keeper.complaint("box")
+            reason = running.keeper.explain(doing)
             await running.stop()
-            raise BoxDead(f"runsc did not {doing} box {self.id}: {words or error}") from error
+            raise reason from error
         except BaseException:
             await running.stop()
             raise

@@ -45,6 +45,7 @@ class GvisorDriver(LayeredDriver):
             limits=controls | {"disk"},
             notices=tuple(f"no control group for {name}: {weaker}" for name, weaker in _WEAKER.items() if name not in controls),
             freezes_memory=True,
+            own_kernel=True,
         )
 
 

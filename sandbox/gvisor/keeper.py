@@ -79,6 +79,13 @@ class Keeper:
             return (self._view.folder / name).read_text("utf-8", "replace")[-2000:].strip()
         return ""
 
+    def explain(self, doing: str) -> SandboxError:
+        """Why the box ended."""
+        words = _first_words(self._control)
+        if words:  # bubblewrap's own: it could not make the keeper
+            return explain(words, self._view.folder.parent)
+        return BoxDead(f"runsc did not {doing} the box: {self.complaint('box') or 'it gave no reason'}")
+
     async def stop(self) -> None:
         """End it and everything under it."""
         self._control.close()
@@ -128,7 +135,7 @@ async def start_keeper(view: View, born: Callable[[int], None]) -> Keeper:
         for fd in (in_w, out_r):
             os.close(fd)
         if isinstance(error, SandboxError) and words:
-            raise explain(words, view.folder) from error
+            raise explain(words, view.folder.parent) from error
         raise
     finally:
         os.close(info_r)
