@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
@@ -23,40 +23,67 @@ from runner.settings import RunnerSettings
 from sandbox.conformance import CHECKS, Outcome, run_checks
 from sandbox.errors import SandboxError
 
+ADDS = {
+    "gvisor": "a kernel of its own for every box, and frozen boxes that keep their processes",
+    "docker": "Docker images as runtimes, and limits for whole boxes where this user may not make control groups",
+    "bubblewrap": "boxes that start in some 30 ms and need nothing installed",
+}
+
+
+@dataclass(frozen=True)
+class DriverReport:
+    """One driver on this machine. `problem` is None where it can be used; it says what is missing and how to get it."""
+
+    name: str
+    adds: str
+    problem: str | None
+    isolation: str = ""
+    freezing: str = ""
+    limits: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    promises: int = 0
+    broken: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found. `problem` is None when boxes work; `broken` names promises that do not hold here."""
+    """What was found.
+
+    Attributes:
+        driver: what boxes here are made with, None where none can be.
+        why: the reason it was picked.
+        drivers: all of them, the best first.
+    """
 
     version: str
     machine: str
     user: str
     data_dir: str
-    driver: str
-    isolation: str
-    limits: tuple[str, ...]
-    notices: tuple[str, ...]
-    promises: int
-    broken: tuple[str, ...]
     git: str
-    problem: str | None
+    driver: str | None
+    why: str
+    drivers: tuple[DriverReport, ...]
 
     @property
     def healthy(self) -> bool:
         """True if reviews can be done here."""
-        return self.problem is None and not self.broken and bool(self.git)
+        return self.driver is not None and bool(self.git) and not any(report.broken for report in self.drivers)
 
 
 @click.command("doctor", short_help="Say what this machine can isolate, freeze and limit.")
-@click.option("--driver", default=None, help="Driver to examine.  [default: BOX_DRIVER or auto]")
+@click.option("--driver", default=None, help="Driver to examine, or `all`.  [default: BOX_DRIVER or auto]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(driver: str | None, as_json: bool) -> None:
-    """Make boxes on this machine and try every promise of the driver on them: isolation, limits, files, freezing.
+    """Make boxes on this machine and try every promise of the driver on them: isolation and ways out, limits, files, freezing.
 
     Uses a temporary data directory beside the real one; a running server is not disturbed.
-    Exit codes: 0 reviews can be done here, 3 they cannot.
+    Exit codes: 0 reviews can be done here, 2 there is no such driver, 3 reviews cannot be done here.
     """
-    diagnosis = asyncio.run(_diagnose(driver, quiet=as_json))
+    settings = RunnerSettings()
+    wanted = driver or settings.box_driver
+    if wanted not in ("auto", "all", *DRIVERS):
+        raise click.UsageError(f"there is no driver {wanted!r}; known are auto, all, {', '.join(DRIVERS)}")
+    diagnosis = asyncio.run(_diagnose(settings, wanted, quiet=as_json))
     if as_json:
         click.echo(json.dumps({**asdict(diagnosis), "healthy": diagnosis.healthy}, indent=2))
     else:
@@ -64,42 +91,64 @@ def command(driver: str | None, as_json: bool) -> None:
     sys.exit(0 if diagnosis.healthy else 3)
 
 
-async def _diagnose(driver: str | None, *, quiet: bool) -> Diagnosis:
-    settings = RunnerSettings()
-    found = {"driver": driver or settings.box_driver, "isolation": "none", "limits": (), "notices": ()}
-    broken: list[str] = []
-    problem = None
-    try:
-        with _trial_folder(settings.box_data_dir) as folder:
-            trial = settings.model_copy(update={"box_data_dir": folder, **({"box_driver": driver} if driver else {})})
-            async with open_driver(trial) as opened:
-                can = opened.capabilities
-                found = {"driver": opened.name, "isolation": can.isolation, "limits": tuple(sorted(can.limits)), "notices": can.notices}
-                async for outcome in _with_progress(run_checks(opened), quiet=quiet):
-                    if outcome.problem:
-                        broken.append(f"{outcome.check.name}: {outcome.problem}")
-    except (SandboxError, RunnerError, OSError) as error:
-        problem = str(error)
+async def _diagnose(settings: RunnerSettings, wanted: str, *, quiet: bool) -> Diagnosis:
+    reports: list[DriverReport] = []
+    picked = None
+    for name in DRIVERS:
+        candidate = wanted in ("auto", "all", name)
+        examine = wanted in ("all", name) or (wanted == "auto" and picked is None)
+        report = await _examine(settings, name, examine=examine, quiet=quiet)
+        reports.append(report)
+        if candidate and picked is None and report.problem is None:
+            picked = name
+    asked = "BOX_DRIVER asks for it" if wanted in DRIVERS else "the first of " + ", ".join(DRIVERS) + " that works here"
     return Diagnosis(
         version=__version__,
         machine=f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} cores",
         user="root" if os.geteuid() == 0 else "ordinary user",
         data_dir=str(settings.box_data_dir),
-        promises=len(CHECKS),
-        broken=tuple(broken),
         git=shutil.which("git") or "",
-        problem=problem,
-        **found,  # type: ignore[arg-type]
+        driver=picked,
+        why=asked,
+        drivers=tuple(reports),
     )
 
 
-async def _with_progress(outcomes: AsyncIterator[Outcome], *, quiet: bool) -> AsyncIterator[Outcome]:
+async def _examine(settings: RunnerSettings, name: str, *, examine: bool, quiet: bool) -> DriverReport:
+    """Open one driver in a folder of its own and make a box; with `examine`, try every promise."""
+    try:
+        with _trial_folder(settings.box_data_dir) as folder:
+            trial = settings.model_copy(update={"box_data_dir": folder, "box_driver": name})
+            async with open_driver(trial) as driver:
+                can = driver.capabilities
+                report = DriverReport(
+                    name=name,
+                    adds=ADDS[name],
+                    problem=None,
+                    isolation=can.isolation,
+                    freezing="warm: processes stopped in memory; cold: " + ("files and processes" if can.freezes_memory else "files only"),
+                    limits=tuple(sorted(can.limits)),
+                    notices=can.notices,
+                )
+                if not examine:
+                    return report
+                broken = [
+                    f"{outcome.check.name}: {outcome.problem}"
+                    async for outcome in _with_progress(run_checks(driver), name, quiet=quiet)
+                    if outcome.problem
+                ]
+                return replace(report, promises=len(CHECKS), broken=tuple(broken))
+    except (SandboxError, RunnerError, OSError) as error:
+        return DriverReport(name=name, adds=ADDS[name], problem=str(error))
+
+
+async def _with_progress(outcomes: AsyncIterator[Outcome], name: str, *, quiet: bool) -> AsyncIterator[Outcome]:
     shown = not quiet and sys.stderr.isatty()
     done = 0
     async for outcome in outcomes:
         done += 1
         if shown:
-            click.echo(f"\r\x1b[Ktrying {done}/{len(CHECKS)}: {outcome.check.name[:70]}", err=True, nl=False)
+            click.echo(f"\r\x1b[K{name}: trying {done}/{len(CHECKS)}: {outcome.check.name[:70]}", err=True, nl=False)
         yield outcome
     if shown:
         click.echo("\r\x1b[K", err=True, nl=False)
@@ -125,15 +174,27 @@ def _print(found: Diagnosis) -> None:
     click.echo(f"box-review {found.version} on {found.machine}, as {found.user}")
     click.echo(f"data directory  {found.data_dir}")
     click.echo(f"git             {found.git or 'missing: apt install git'}")
-    if found.problem:
-        click.echo(f"driver          {found.driver}: {click.style('cannot be used', fg='red')}: {found.problem}")
+    if found.driver:
+        click.echo(f"driver          {click.style(found.driver, fg='green')}: {found.why}")
+    else:
+        click.echo(f"driver          {click.style('none can be used', fg='red')}; boxes cannot be made here")
+    for report in found.drivers:
+        click.echo()
+        _print_driver(report)
+
+
+def _print_driver(report: DriverReport) -> None:
+    if report.problem:
+        click.echo(f"{report.name}: {click.style('cannot be used', fg='yellow')}: {report.problem}")
+        click.echo(f"  would add   {report.adds}")
         return
-    click.echo(f"driver          {found.driver} ({click.style('works', fg='green')}; of {', '.join(DRIVERS)})")
-    click.echo(f"isolation       {found.isolation}")
-    click.echo(f"limits          {', '.join(found.limits)}")
-    click.echo("freezing        warm: processes stopped in memory; cold: files only")
-    for notice in found.notices:
-        click.echo(f"weaker here     {notice}")
-    click.echo(f"promises        {found.promises - len(found.broken)} of {found.promises} kept")
-    for broken in found.broken:
-        click.echo(f"  {click.style('broken', fg='red')}  {broken}")
+    click.echo(f"{report.name}: {click.style('works', fg='green')}")
+    click.echo(f"  isolation   {report.isolation}")
+    click.echo(f"  limits      {', '.join(report.limits)}")
+    click.echo(f"  freezing    {report.freezing}")
+    for notice in report.notices:
+        click.echo(f"  weaker      {notice}")
+    if report.promises:
+        click.echo(f"  promises    {report.promises - len(report.broken)} of {report.promises} kept")
+    for broken in report.broken:
+        click.echo(f"    {click.style('broken', fg='red')}  {broken}")

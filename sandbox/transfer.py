@@ -41,7 +41,7 @@ class Carrier:
     def write(self, record: BoxRecord, folder: Path) -> None:
         """Write a box that is frozen cold to `folder`, which must not be there. Raises BoxBusy, DiskFull."""
         if record.image is None:
-            raise BoxBusy(f"box {record.id} is not frozen cold; only such boxes can be carried")
+            raise BoxBusy(f"box {record.id} is not frozen cold")
         (folder / "layers").mkdir(parents=True)
         shutil.copytree(self.store.box_dir(record.id) / "image", folder / "image")
         layers = []

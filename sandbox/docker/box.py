@@ -64,6 +64,8 @@ class DockerBox(LinkedBox):
             mounts = [*self.host.mounts, *self.mounts]
             self.record.container = await engine.create(self.id, self.record.base, self.host.command(self.limits), mounts, limits)
             self.store.save_box(self.record)
+        else:
+            await engine.kill(self.record.container)  # of a server that was killed
         wire = Wire(await engine.attach(self.record.container))
         link = SupervisorLink(self.id, Callbacks(died=self.died))
         link.attach(*[wire.link_end.detach()] * 2)

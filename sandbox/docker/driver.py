@@ -55,6 +55,7 @@ class DockerDriver(StoredDriver[DockerBox]):
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await asyncio.gather(*(box.halt() for box in self.known.values()), return_exceptions=True)
+        await self.engine.prune()
         await self.engine.close()
         self.store.close()
 
@@ -114,7 +115,7 @@ class DockerDriver(StoredDriver[DockerBox]):
     async def carry_out(self, box_id: str, folder: Path) -> None:
         box = self.get(box_id)
         if box.record.image is None:
-            raise BoxBusy(f"box {box_id} is not frozen cold; only such boxes can be carried")
+            raise BoxBusy(f"box {box_id} is not frozen cold")
         await asyncio.to_thread(folder.mkdir, parents=True)
         await self.engine.save(box.tag, folder / "image.tar")
         part = await asyncio.to_thread(measure, folder / "image.tar")

@@ -119,9 +119,9 @@ class Engine:
         await self._call(lambda: self._client.api.start(container))
 
     async def kill(self, container: str) -> None:
-        """End a container's processes; it stays."""
-        with contextlib.suppress(docker.errors.NotFound, SandboxError):  # it has ended already
-            await self._call(lambda: self._client.api.kill(container))
+        """End a container's processes and wait until they are gone; the container stays."""
+        with contextlib.suppress(docker.errors.NotFound):
+            await self._call(lambda: self._client.api.stop(container, timeout=0))
 
     async def inspect(self, container: str) -> dict[str, Any]:
         """What the engine knows of a container."""

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import docker
+import docker.errors
 import pytest
 
 from sandbox.box import Driver
@@ -14,6 +16,7 @@ from sandbox.bubblewrap import BubblewrapDriver
 from sandbox.docker.driver import DockerDriver
 from sandbox.errors import HostUnfit
 from sandbox.gvisor.driver import GvisorDriver
+from sandbox.gvisor.runsc import find_runsc
 
 _MAKE: dict[str, Callable[[Path], Driver]] = {
     "bubblewrap": BubblewrapDriver,
@@ -22,6 +25,17 @@ _MAKE: dict[str, Callable[[Path], Driver]] = {
     "docker-runsc": lambda data_dir: DockerDriver(data_dir, runtime="runsc"),
 }
 DRIVERS = list(_MAKE)
+
+
+def unusable(name: str) -> str:
+    """Why this machine lacks a driver; empty if it has it, and where `CI` is set."""
+    missing = {"gvisor": find_runsc, "docker": lambda: docker.DockerClient.from_env().close()}.get(name)
+    if missing and not os.environ.get("CI"):
+        try:
+            missing()
+        except (HostUnfit, docker.errors.DockerException) as error:
+            return f"{name}: {error}"
+    return ""
 
 
 @asynccontextmanager
