@@ -106,7 +106,8 @@ class SocketConnection(asyncio.Protocol):
         """For asyncio."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what create_connection gives
         self._transport = transport
-        transport.set_write_buffer_limits(high=0)  # so that `write` ends when the system has it all, and `abort` loses nothing
+        # `write` is to end when the system has it all, so that `abort` loses nothing. asyncio's TLS never resumes at 0.
+        transport.set_write_buffer_limits(high=0 if self._is_plain() else 1)
 
     def data_received(self, data: bytes) -> None:
         """For asyncio."""
@@ -119,7 +120,7 @@ class SocketConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """For asyncio; the other direction stays open, which TLS cannot."""
         self._end(None)
-        return self._open().get_extra_info("sslcontext") is None
+        return self._is_plain()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """For asyncio."""
@@ -133,6 +134,9 @@ class SocketConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """For asyncio."""
         self._room.set()
+
+    def _is_plain(self) -> bool:
+        return self._open().get_extra_info("sslcontext") is None
 
     def _end(self, error: Exception | None) -> None:
         self._ended = True

@@ -125,7 +125,7 @@ def _ipv4(text: str) -> str:
 
 def _ipv6(text: str) -> str:
     try:
-        address = ipaddress.IPv6Address(text[1:-1])
+        address = ipaddress.IPv6Address(text[1:-1] if text.endswith("]") else text)
     except ValueError as error:
         raise BadName(f"{_shown(text)} is not an IPv6 address") from error
     if address.scope_id is not None:

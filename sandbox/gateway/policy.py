@@ -27,13 +27,14 @@ class Verdict:
     listed: bool = False
 
 
-def _network(text: object) -> object:
-    if not isinstance(text, str) or "%" in text:
-        return text
+def _network(given: object) -> Network:
+    if isinstance(given, ipaddress.IPv4Network | ipaddress.IPv6Network):
+        return given
+    text = given if isinstance(given, str) and "%" not in given else ""  # ip_network takes integers and zones as well
     try:
         return ipaddress.ip_network(text)
     except ValueError as error:
-        raise ValueError(f"{text[:80]!a} is not a CIDR such as 198.51.100.0/24 (no bits set after the prefix)") from error
+        raise ValueError(f"{str(given)[:80]!a} is not a CIDR such as 198.51.100.0/24 (no bits set after the prefix)") from error
 
 
 def _none_is_empty(value: object) -> object:
