@@ -128,7 +128,7 @@ class Attempts:
             async with asyncio.timeout(self._settings.connect_s):
                 connection = await connect(provider.host, provider.port, self._trust if provider.tls else None)
         except TimeoutError as error:
-            raise UpstreamFailed(f"{provider.name} did not accept a connection within {self._settings.connect_s:.0f} s", 504) from error
+            raise UpstreamFailed(f"{provider.name} did not accept a connection within {self._settings.connect_s:g} s", 504) from error
         except OSError as error:
             raise UpstreamFailed(f"{provider.name} cannot be reached: {error.strerror or error}") from error
         return Upstream(connection, self._settings.idle_s, _HEADER_BYTES)

@@ -24,7 +24,7 @@ class Connection(Protocol):
         ...
 
     async def close(self) -> None:
-        """Say that no more will be written; reading goes on."""
+        """Say that no more will be written; reading goes on. Raises ConnectionError if it is gone."""
         ...
 
     def abort(self) -> None:
@@ -93,10 +93,13 @@ class SocketConnection(asyncio.Protocol):
         await self._room.wait()
 
     async def close(self) -> None:
-        """As `Connection.close`; TLS knows no half-closed connection, there it does nothing."""
+        """As `Connection.close`, and raises ConnectionError if it is gone; TLS knows no half-closed connection, there it does nothing."""
         transport = self._open()
         if transport.can_write_eof() and not transport.is_closing():
-            transport.write_eof()
+            try:
+                transport.write_eof()
+            except OSError as error:  # the other side was faster
+                raise ConnectionResetError("the connection is closed") from error
 
     def abort(self) -> None:
         """As `Connection.abort`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -128,7 +129,12 @@ class Gateway:
         task = asyncio.get_running_loop().create_task(_turn_away(connection) if full else self._run(session, box, connection))
         live = _Live(box, session, task)
         self._live.add(live)
-        task.add_done_callback(lambda _: self._live.discard(live))
+
+        def ended(_: asyncio.Task[None]) -> None:
+            self._live.discard(live)
+            connection.abort()  # here, since a task that is cut before its first step runs no code of its own
+
+        task.add_done_callback(ended)
         return task
 
     async def _run(self, session: Session, box: AttachedBox, connection: Connection) -> None:
@@ -138,10 +144,10 @@ class Gateway:
                 await session.run()
         except (ConnectionError, TimeoutError):
             pass  # the box broke it, or it was idle or open for too long
-        except Exception:
-            log.exception("gateway connection failed", box_id=box.box_id)
-        finally:
-            connection.abort()
+        except Exception as error:
+            # Neither its text nor local variables: both may hold headers.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("gateway connection failed", box_id=box.box_id, error=type(error).__name__, where=where)  # noqa: TRY400
 
     async def _cut(self, lives: list[_Live]) -> None:
         for live in lives:
@@ -154,4 +160,3 @@ async def _turn_away(connection: Connection) -> None:
     with contextlib.suppress(ConnectionError):
         await connection.write(_FULL)
         await connection.close()
-    connection.abort()

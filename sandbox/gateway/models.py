@@ -167,7 +167,7 @@ async def _bounded(seconds: float) -> AsyncIterator[None]:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError as error:
-        raise UpstreamFailed(f"the call took more than {seconds:.0f} s in all", 504) from error
+        raise UpstreamFailed(f"the call took more than {seconds:g} s in all", 504) from error
 
 
 async def _refuse(client: Requests, endpoint: Endpoint, error: GatewayError) -> None:

@@ -47,7 +47,7 @@ class Requests:
             async with asyncio.timeout(self._limits.header_s):
                 event = await self._event(_SLICE)
         except TimeoutError as error:
-            raise BadHttp(f"the request's headers took more than {self._limits.header_s:.0f} s", 408) from error
+            raise BadHttp(f"the request's headers took more than {self._limits.header_s:g} s", 408) from error
         if not isinstance(event, h11.Request):
             return None
         self._bodiless = event.method == b"HEAD"
@@ -63,7 +63,7 @@ class Requests:
                 async with asyncio.timeout(self._limits.idle_s):
                     event = await self._event(None)
             except TimeoutError as error:
-                raise BadHttp(f"no byte of the request's body for {self._limits.idle_s:.0f} s", 408) from error
+                raise BadHttp(f"no byte of the request's body for {self._limits.idle_s:g} s", 408) from error
             if not isinstance(event, h11.Data):
                 return
             yield bytes(event.data)

@@ -81,7 +81,7 @@ async def open_route(route: Route, limits: Limits, connect: Connector, tls: ssl.
             async with asyncio.timeout(limits.connect_s):
                 return await connect(str(address), route.target.port, tls, route.target.host)
         except TimeoutError:
-            problem = UpstreamFailed(f"{route.target.authority()} did not accept a connection within {limits.connect_s:.0f} s", 504)
+            problem = UpstreamFailed(f"{route.target.authority()} did not accept a connection within {limits.connect_s:g} s", 504)
         except ssl.SSLError as error:
             raise UpstreamFailed(f"the certificate or TLS of {route.target.authority()} is not in order: {error.reason}") from error
         except OSError as error:
@@ -102,7 +102,7 @@ async def _look_up(host: str, resolver: Resolver, limits: Limits) -> list[Addres
         async with asyncio.timeout(limits.resolve_s):
             addresses = [ip_address(text.partition("%")[0]) for text in await resolver(host)]
     except TimeoutError as error:
-        raise UpstreamFailed(f"looking up {host} took more than {limits.resolve_s:.0f} s", 504) from error
+        raise UpstreamFailed(f"looking up {host} took more than {limits.resolve_s:g} s", 504) from error
     except OSError as error:
         raise UpstreamFailed(f"{host} cannot be looked up: {error.strerror or error}") from error
     if not addresses:

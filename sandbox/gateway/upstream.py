@@ -60,7 +60,7 @@ class Upstream:
                 async with asyncio.timeout(self._idle_s):
                     self._http.receive_data(await self._connection.read())
         except TimeoutError as error:
-            raise UpstreamFailed(f"the server was silent for {self._idle_s:.0f} s", 504) from error
+            raise UpstreamFailed(f"the server was silent for {self._idle_s:g} s", 504) from error
         except h11.RemoteProtocolError as error:
             raise UpstreamFailed(f"the server's answer broke off or is not HTTP/1.1: {error}") from error
         except ConnectionError as error:

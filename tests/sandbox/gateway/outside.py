@@ -38,7 +38,7 @@ class Reply:
 
     Attributes:
         chunks: sent one by one, so that they arrive cut where the test wants it.
-        ending: `end` properly, `cut` the connection, or `stall`.
+        ending: `end` properly, `cut` the connection, or `stall`; `nothing` cuts before the first byte.
     """
 
     status: int = 200
@@ -54,6 +54,8 @@ class Site:
     replies: list[Reply] = field(default_factory=lambda: [Reply()])
     seen: list[Seen] = field(default_factory=list)
     port: int = 0
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the head of a request has come."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
@@ -64,6 +66,7 @@ class Site:
                 http.receive_data(await reader.read(65536))
             elif isinstance(event, h11.Request):
                 headers = [(name.decode(), value.decode("latin-1")) for name, value in event.headers]
+                self.asked.set()
                 self.seen.append(Seen(event.method.decode(), event.target.decode(), headers))
             elif isinstance(event, h11.Data):
                 self.seen[-1].body += bytes(event.data)
@@ -75,6 +78,8 @@ class Site:
 
     async def _reply(self, http: h11.Connection, writer: asyncio.StreamWriter) -> None:
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        if reply.ending == "nothing":
+            return
         writer.write(http.send(h11.Response(status_code=reply.status, headers=[*reply.headers, ("connection", "close")])) or b"")
         for chunk in reply.chunks:
             writer.write(http.send(h11.Data(data=chunk)) or b"")

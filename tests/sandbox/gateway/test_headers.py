@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from pathlib import Path
 
@@ -136,7 +135,10 @@ def test_most_specific_pattern_wins() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["Host", "content-length", "Transfer-Encoding", "Connection", "TE", "Upgrade", "Proxy-Authorization", "", "a b", "a:b", "a\r\nb"])
+@pytest.mark.parametrize(
+    "name",
+    ["Host", "content-length", "Transfer-Encoding", "Connection", "TE", "Upgrade", "Proxy-Authorization", "", "a b", "a:b", "a\r\nb"],
+)
 def test_header_that_frames_the_message_is_refused(name: str) -> None:
     with pytest.raises(BadHeaders):
         AttachedHeaders({"a.test": {name: "1"}})
@@ -160,8 +162,7 @@ async def test_tls_cut_within_a_request_is_no_request(open_net: OpenNet) -> None
         await writer.start_tls(ssl.create_default_context(cafile=own.bundle), server_hostname="allowed.test")
         writer.write(b"POST / HTTP/1.1\r\nHost: allowed.test\r\nContent-Length: 10\r\n\r\nhalf")
         await writer.drain()
-        while not own.https.seen:
-            await asyncio.sleep(0.001)
+        await own.https.asked.wait()
         writer.transport.abort()
         await own.gateway.cut(BOX)
         assert own.https.seen[0].body in (b"", b"half")

@@ -62,7 +62,9 @@ async def test_broken_chunk_never_becomes_a_whole_request(net: Net) -> None:
     assert b" 400 " in answer.split(b"\r\n")[0]
 
 
-@pytest.mark.parametrize("head", [b"GET /" + b"a" * 70_000, b"GET http://allowed.test/ HTTP/1.1\r\n" + b"X: " + b"a" * 70_000], ids=["line", "header"])
+@pytest.mark.parametrize(
+    "head", [b"GET /" + b"a" * 70_000, b"GET http://allowed.test/ HTTP/1.1\r\n" + b"X: " + b"a" * 70_000], ids=["line", "header"]
+)
 async def test_oversized_headers_are_refused(net: Net, head: bytes) -> None:
     assert (await net.say(head)).startswith(b"HTTP/1.1 431 ")
 
@@ -104,7 +106,8 @@ async def test_trace_is_refused(net: Net, method: str) -> None:
 
 
 async def test_hop_by_hop_headers_end_here(net: Net) -> None:
-    hop = b"Connection: close, X-Mine\r\nX-Mine: 1\r\nProxy-Authorization: Basic eA==\r\nProxy-Connection: close\r\nTE: trailers\r\nUpgrade: h2c\r\n"
+    hop = b"Connection: close, X-Mine\r\nX-Mine: 1\r\nProxy-Authorization: Basic eA==\r\n"
+    hop += b"Proxy-Connection: close\r\nTE: trailers\r\nUpgrade: h2c\r\n"
     await net.say(b"GET http://allowed.test/a?b=c HTTP/1.1\r\n" + HEAD + b"X-Kept: 2\r\n" + hop + b"\r\n")
     (seen,) = net.http.seen
     assert (seen.method, seen.target) == ("GET", "/a?b=c")
@@ -114,7 +117,17 @@ async def test_hop_by_hop_headers_end_here(net: Net) -> None:
 async def test_bodies_and_answers_pass_unchanged(net: Net) -> None:
     body = bytes(range(256)) * 4000
     net.http.replies = [Reply(201, [body[:1], body[1:]], [("x-answer", "1")])]
-    code, out, _ = await net.curl("--data-binary", "a=b", "-H", "Expect: 100-continue", "-o", str(net.bundle.parent / "out"), "-w", "%{http_code}", "http://allowed.test/")
+    code, out, _ = await net.curl(
+        "--data-binary",
+        "a=b",
+        "-H",
+        "Expect: 100-continue",
+        "-o",
+        str(net.bundle.parent / "out"),
+        "-w",
+        "%{http_code}",
+        "http://allowed.test/",
+    )
     assert (code, out) == (0, "201")
     assert (net.bundle.parent / "out").read_bytes() == body
     assert net.http.seen[0].body == b"a=b"

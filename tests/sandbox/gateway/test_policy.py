@@ -82,7 +82,12 @@ def test_modes_without_lists() -> None:
 
 
 CUSTOM = NetworkPolicy.model_validate(
-    {"mode": "custom", "allowed_domains": ["A.test.", "*.b.test"], "allowed_cidrs": ["9.9.9.0/24"], "denied_cidrs": ["9.9.9.9/32", "8.8.0.0/16"]}
+    {
+        "mode": "custom",
+        "allowed_domains": ["A.test.", "*.b.test"],
+        "allowed_cidrs": ["9.9.9.0/24"],
+        "denied_cidrs": ["9.9.9.9/32", "8.8.0.0/16"],
+    }
 )
 
 

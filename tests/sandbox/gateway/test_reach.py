@@ -109,7 +109,7 @@ async def test_other_ports_are_refused(net: Net, port: int) -> None:
 async def test_hostile_host_is_refused_before_anything_else(net: Net, host: str) -> None:
     for request in (_get(host), _connect(f"{host}:443")):
         assert (await net.say(request)).startswith(b"HTTP/1.1 400 ")
-    assert net.outside.looked_up == net.outside.connected == []
+    assert (net.outside.looked_up, net.outside.connected) == ([], [])
 
 
 async def test_unknown_name_and_closed_port_are_the_servers_fault(net: Net) -> None:

@@ -57,10 +57,11 @@ MALFORMED = {
     "server hello": b"\x16\x03\x01\x00\x04\x02\0\0\0",
     "application data": b"\x17\x03\x03\x00\x01a",
     "lengths beyond the end": b"\x16\x03\x01\x00\x08\x01\0\0\x04\x03\x03aa",
-    "endless": (b"\x16\x03\x01\x00\x04\x01\xff\xff\xff" + b"\x16\x03\x01\x40\x00" + b"a" * 0x4000) + b"\x16\x03\x01\x40\x00" + b"a" * 0xFFFF,
+    "endless": (b"\x16\x03\x01\x00\x04\x01\xff\xff\xff" + b"\x16\x03\x01\x40\x00" + b"a" * 0x4000)
+    + b"\x16\x03\x01\x40\x00"
+    + b"a" * 0xFFFF,
     "name with nul": _hello("a.test").replace(b"a.test", b"a\0test"),
 }
-
 
 
 @pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED.keys())
