@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from dataclasses import dataclass, field
 
@@ -11,8 +12,10 @@ from sandbox.gateway.connection import Connector, connect
 from sandbox.gateway.decisions import DecisionLog
 from sandbox.gateway.headers import AttachedHeaders
 from sandbox.gateway.policy import NetworkPolicy
-from sandbox.gateway.resolve import Resolver, system_resolver
+from sandbox.gateway.resolve import Resolver, SystemResolver
 from sandbox.gateway.settings import GatewaySettings
+
+_LOOKUPS = 4  # at the same time, so that one box cannot take all of the host's
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class AttachedBox:
         self.policy = access.policy
         self.headers = access.headers
         self.decisions = DecisionLog(box_id)
+        self.lookups = asyncio.Semaphore(_LOOKUPS)
         self.ledger = None if access.models is None else Ledger(access.models)
 
 
@@ -55,6 +59,6 @@ class Host:
 
     settings: GatewaySettings
     authority: Authority
-    resolver: Resolver = system_resolver
+    resolver: Resolver = field(default_factory=SystemResolver)
     connect: Connector = connect
     trust: ssl.SSLContext = field(default_factory=ssl.create_default_context)

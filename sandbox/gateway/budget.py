@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import hmac
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from sandbox.gateway.errors import GatewayError
 from sandbox.gateway.prices import Price
 from sandbox.gateway.usage import Count, Tokens
+
+_AT_ONCE = 8
 
 
 class CallRefused(GatewayError):
@@ -34,8 +37,8 @@ class ModelAccess:
         models: names it may ask for; `*` at the end of one stands for any ending.
         expires_at: aware; no call begins afterwards.
         max_requests: calls in all; None for no bound. The same for the others.
-        max_tokens: of all four kinds. A call in flight is not stopped: the bound can be passed by as many calls
-            as run at the same time.
+        max_tokens: of all four kinds. A call in flight is not stopped: the bound can be passed by the calls that
+            run at the same time, eight at most.
         max_cost_usd: by the price table; models whose price is unknown are refused under it.
         fallback_models: asked in this order when the model asked for stays overloaded or broken.
         provider_network: let the provider fetch URLs and run network tools for the box. Off by default, since
@@ -106,6 +109,8 @@ class Ledger:
     def __init__(self, access: ModelAccess) -> None:
         self.access = access
         self.calls: list[Call] = []
+        self.turns = asyncio.Semaphore(_AT_ONCE)
+        """Taken for the length of a call: bounds memory, and by how much a budget can be passed."""
         self._requests = 0
 
     def check_tokens(self, shown: Sequence[bytes]) -> None:

@@ -18,11 +18,12 @@ from sandbox.gateway.access import AttachedBox, BoxAccess, Host
 from sandbox.gateway.budget import Call, Usage
 from sandbox.gateway.connection import ChannelConnection, Connection
 from sandbox.gateway.decisions import Decision
+from sandbox.gateway.errors import Refused
 from sandbox.gateway.models import ModelRoutes
 from sandbox.gateway.policy import NetworkPolicy
 from sandbox.gateway.provider import ModelSettings
 from sandbox.gateway.proxy import Session
-from sandbox.gateway.resolve import still_allowed
+from sandbox.gateway.resolve import check_still_allowed
 from sandbox.link import Channel
 
 log = structlog.get_logger()
@@ -61,7 +62,10 @@ class Gateway:
         await self._cut(list(self._live))
 
     def attach(self, box_id: str, access: BoxAccess) -> None:
-        """Serve a box from now on. Attaching it again begins new accounts, for connections that open from then on."""
+        """Serve a box from now on. Attaching it again begins new accounts and cuts what is still open."""
+        for live in self._live:
+            if live.box.box_id == box_id:
+                live.task.cancel()
         self._boxes[box_id] = AttachedBox(box_id, access)
 
     async def detach(self, box_id: str) -> None:
@@ -74,8 +78,11 @@ class Gateway:
         box = self._box(box_id)
         box.policy = policy
         for live in self._live:
-            if live.box is box and live.session.route is not None and not still_allowed(live.session.route, policy):
-                live.task.cancel()
+            if live.box is box and live.session.route is not None:
+                try:
+                    check_still_allowed(live.session.route, policy)
+                except Refused:
+                    live.task.cancel()
 
     def connected(self, box_id: str) -> Callable[[str, Channel], None]:
         """What a box's link calls with each connection to the gateway (`sandbox.link.Callbacks.connected`)."""

@@ -57,7 +57,8 @@ class ModelRoutes:
                 raise CallRefused("this box has no grant for model calls", 403, "permission_error")
             ledger.check_tokens(_shown_tokens(request))
             asked = Asked(request.method, endpoint, query, tuple(request.headers.raw_items()))
-            await self._serve(client, request, asked, ledger)
+            async with ledger.turns:
+                await self._serve(client, request, asked, ledger)
         except GatewayError as error:
             if client.started:
                 raise

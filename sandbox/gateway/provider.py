@@ -128,4 +128,4 @@ class ModelSettings:
     connect_s: float = 10.0
     idle_s: float = 120.0
     total_s: float = 1800.0
-    body_bytes: int = 32 << 20
+    body_bytes: int = 16 << 20

@@ -19,7 +19,7 @@ from sandbox.gateway.hello import ALERT
 from sandbox.gateway.models import ModelRoutes
 from sandbox.gateway.names import Target, parse_authority, parse_url
 from sandbox.gateway.requests import Requests
-from sandbox.gateway.resolve import Route, find_route, open_route
+from sandbox.gateway.resolve import Route, check_still_allowed, find_route, open_route
 from sandbox.gateway.settings import PORT
 from sandbox.gateway.tls import TlsConnection
 from sandbox.gateway.tunnel import tunnel
@@ -186,11 +186,14 @@ class Session:
 
     async def _find(self, target: Target) -> Route:
         try:
-            self.route = await find_route(target, self._box.policy, self._settings, self._host.resolver)
+            async with self._box.lookups:
+                route = await find_route(target, self._box.policy, self._settings, self._host.resolver)
+            check_still_allowed(route, self._box.policy)  # it may have been replaced meanwhile
         except Refused as error:
             self._box.decisions.refuse(target, error.rule)
             raise
-        return self.route
+        self.route = route  # from here on `Gateway.set_policy` sees it
+        return route
 
 
 async def _next(client: Requests) -> h11.Request | None:

@@ -6,7 +6,9 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -17,6 +19,8 @@ from sandbox.gateway.names import Address, Target, address_of
 from sandbox.gateway.policy import NetworkPolicy, Verdict
 from sandbox.gateway.settings import GatewaySettings, Limits
 
+_LOOKUPS = 32
+
 
 class Resolver(Protocol):
     """Looks names up."""
@@ -26,10 +30,17 @@ class Resolver(Protocol):
         ...
 
 
-async def system_resolver(host: str) -> Sequence[str]:
-    """As the host's own programs look names up."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+class SystemResolver:
+    """Looks names up as the host's own programs do, on threads of its own: slow names hold up nothing else."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="gateway-lookup")
+
+    async def __call__(self, host: str) -> Sequence[str]:
+        """As `Resolver`."""
+        look_up = partial(socket.getaddrinfo, host.encode("ascii"), None, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +78,12 @@ async def find_route(target: Target, policy: NetworkPolicy, settings: GatewaySet
     return Route(target, tuple(address for address, _ in allowed), allowed[0][1])
 
 
-def still_allowed(route: Route, policy: NetworkPolicy) -> bool:
-    """Whether a new policy would allow every address of a route."""
+def check_still_allowed(route: Route, policy: NetworkPolicy) -> None:
+    """Raises Refused unless a new policy allows every address of a route."""
     before = policy.decide(route.target.host)
-    return before.allowed and all(policy.decide_address(address, before).allowed for address in route.addresses)
+    for verdict in (before, *(policy.decide_address(address, before) for address in route.addresses)):
+        if not verdict.allowed:
+            raise Refused(route.target.host, verdict.rule)
 
 
 async def open_route(route: Route, limits: Limits, connect: Connector, tls: ssl.SSLContext | None = None) -> SocketConnection:

@@ -54,7 +54,7 @@ async def test_cut_ends_all_connections_and_serves_new_ones(net: Net) -> None:
         for cut in (reader, idle):
             with contextlib.suppress(ConnectionError):
                 assert await cut.read() == b""
-    assert net.gateway.decisions(BOX)[-1].rule == "cut"
+    assert net.gateway.decisions(BOX)[0].rule == "cut"
     assert (await net.say(GET)).startswith(b"HTTP/1.1 200 ")
 
 
@@ -75,6 +75,14 @@ async def test_failure_of_ours_ends_one_connection_alone(open_net: OpenNet) -> N
     async with open_net(outside=Outside({"allowed.test": [ADDRESS], "broken.test": ["no address"]})) as net:
         assert await net.say(GET.replace(b"allowed.test", b"broken.test")) == b""
         assert (await net.say(GET)).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_attaching_again_cuts_and_begins_anew(net: Net) -> None:
+    async with net.tunnel("allowed.test:443") as (reader, _):
+        net.gateway.attach(BOX, BoxAccess())
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+    assert net.gateway.decisions(BOX) == []
 
 
 async def test_record_is_bounded(net: Net) -> None:

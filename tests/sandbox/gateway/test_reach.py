@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 
 import pytest
 
 from sandbox.gateway.access import BoxAccess
 from sandbox.gateway.policy import NetworkPolicy
-from sandbox.gateway.settings import GatewaySettings
+from sandbox.gateway.resolve import SystemResolver
+from sandbox.gateway.settings import GatewaySettings, Limits
 from tests.sandbox.gateway.conftest import BOX, Net, OpenNet
 from tests.sandbox.gateway.outside import ADDRESS, Outside
 
@@ -112,6 +114,20 @@ async def test_hostile_host_is_refused_before_anything_else(net: Net, host: str)
     assert (net.outside.looked_up, net.outside.connected) == ([], [])
 
 
+async def test_name_that_takes_too_long_is_a_gateway_timeout(open_net: OpenNet) -> None:
+    class Silent(Outside):
+        async def resolve(self, host: str) -> Sequence[str]:
+            await asyncio.sleep(60)
+            return await super().resolve(host)
+
+    async with open_net(outside=Silent(), settings=GatewaySettings(limits=Limits(resolve_s=0.05))) as net:
+        assert (await net.say(_get("allowed.test"))).startswith(b"HTTP/1.1 504 ")
+
+
+async def test_system_resolver_gives_each_address_once() -> None:
+    assert await SystemResolver()("127.0.0.1") == ["127.0.0.1"]
+
+
 async def test_unknown_name_and_closed_port_are_the_servers_fault(net: Net) -> None:
     net.outside.names["closed.test"] = ["1.1.1.1"]
     assert (await net.say(_get("unknown.test"))).startswith(b"HTTP/1.1 502 ")
@@ -148,6 +164,17 @@ async def test_policy_change_cuts_a_live_tunnel(net: Net, authorities: object, r
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError, ssl.SSLError)):
             await reader.readexactly(1)
     assert (await net.say(_get("allowed.test"))).startswith(b"HTTP/1.1 403 ")
+
+
+async def test_policy_change_during_a_lookup_counts(open_net: OpenNet) -> None:
+    class Slow(Outside):
+        async def resolve(self, host: str) -> Sequence[str]:
+            net.gateway.set_policy(BOX, NetworkPolicy(mode="deny-all"))
+            return await super().resolve(host)
+
+    async with open_net(outside=Slow()) as net:
+        assert (await net.say(_connect("allowed.test:443"))).startswith(b"HTTP/1.1 403 ")
+        assert net.outside.connected == []
 
 
 async def test_policy_change_leaves_alone_what_it_allows(net: Net) -> None:
