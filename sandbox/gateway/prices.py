@@ -17,13 +17,14 @@ from sandbox.gateway.usage import Tokens
 _SAME_MODEL = re.compile(r"(-latest|[-@][0-9]{8}|-[0-9]{4}-[0-9]{2}-[0-9]{2})?")
 
 
-class Price(BaseModel):
+class Rates(BaseModel):
     """USD per million tokens.
 
     Attributes:
         input: not cached.
         cached_input: read from the provider's cache; None if that is no cheaper than `input`.
         cache_write: put into it; None if that costs what `input` does.
+        cache_write_1h: put into it for an hour; None if that costs what `cache_write` does.
         output: reasoning included.
     """
 
@@ -32,14 +33,34 @@ class Price(BaseModel):
     input: float = Field(ge=0)
     cached_input: float | None = Field(default=None, ge=0)
     cache_write: float | None = Field(default=None, ge=0)
+    cache_write_1h: float | None = Field(default=None, ge=0)
     output: float = Field(ge=0)
+
+    def cost_usd(self, tokens: Tokens) -> float:
+        """What a call cost by these rates."""
+        cached = self.input if self.cached_input is None else self.cached_input
+        written = self.input if self.cache_write is None else self.cache_write
+        written_1h = written if self.cache_write_1h is None else self.cache_write_1h
+        per_million = tokens.input * self.input + tokens.cached_input * cached + tokens.output * self.output
+        per_million += (tokens.cache_write - tokens.cache_write_1h) * written + tokens.cache_write_1h * written_1h
+        return per_million / 1_000_000
+
+
+class LongPrompt(Rates):
+    """Other rates for calls with more than `above` input tokens of all kinds."""
+
+    above: int = Field(ge=0)
+
+
+class Price(Rates):
+    """What a model costs; `long_prompt` is None if that is the same however long the prompt is."""
+
+    long_prompt: LongPrompt | None = None
 
     def of(self, tokens: Tokens) -> float:
         """What a call cost, in USD."""
-        cached = self.input if self.cached_input is None else self.cached_input
-        written = self.input if self.cache_write is None else self.cache_write
-        per_million = tokens.input * self.input + tokens.cached_input * cached + tokens.cache_write * written + tokens.output * self.output
-        return per_million / 1_000_000
+        long = self.long_prompt
+        return (long if long is not None and tokens.total - tokens.output > long.above else self).cost_usd(tokens)
 
 
 @dataclass(frozen=True, slots=True)

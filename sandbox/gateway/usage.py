@@ -7,7 +7,7 @@ Three wire formats say it in different ways: Anthropic messages (`message_start`
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 _MAX_LINE_BYTES = 1 << 24
@@ -24,12 +24,14 @@ class Tokens:
         cached_input: read from it.
         cache_write: put into it.
         output: reasoning included.
+        cache_write_1h: how many of `cache_write` are for an hour, which costs more.
     """
 
     input: int = 0
     cached_input: int = 0
     cache_write: int = 0
     output: int = 0
+    cache_write_1h: int = 0
 
     def __add__(self, other: Tokens) -> Tokens:
         return Tokens(
@@ -37,11 +39,12 @@ class Tokens:
             self.cached_input + other.cached_input,
             self.cache_write + other.cache_write,
             self.output + other.output,
+            self.cache_write_1h + other.cache_write_1h,
         )
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """All of them, each once."""
         return self.input + self.cached_input + self.cache_write + self.output
 
 
@@ -122,7 +125,7 @@ class UsageReader:
         output = self._events if self._stream else self._bytes // _BYTES_PER_TOKEN
         asked = said.input + said.cached_input + said.cache_write
         unsaid = 0 if asked else self._request_bytes // _BYTES_PER_TOKEN
-        return Tokens(said.input + unsaid, said.cached_input, said.cache_write, max(said.output, output))
+        return replace(said, input=said.input + unsaid, output=max(said.output, output))
 
 
 def _tokens(usage: dict[str, Any]) -> Tokens:
@@ -130,17 +133,23 @@ def _tokens(usage: dict[str, Any]) -> Tokens:
         return _openai(usage, "prompt_tokens", "completion_tokens")
     if "input_tokens_details" in usage or "total_tokens" in usage:
         return _openai(usage, "input_tokens", "output_tokens")
-    written = _number(usage, "cache_creation_input_tokens")
-    return Tokens(_number(usage, "input_tokens"), _number(usage, "cache_read_input_tokens"), written, _number(usage, "output_tokens"))
+    return Tokens(
+        _number(usage, "input_tokens"),
+        _number(usage, "cache_read_input_tokens"),
+        _number(usage, "cache_creation_input_tokens"),
+        _number(usage, "output_tokens"),
+        min(_number(usage.get("cache_creation"), "ephemeral_1h_input_tokens"), _number(usage, "cache_creation_input_tokens")),
+    )
 
 
 def _openai(usage: dict[str, Any], asked: str, answered: str) -> Tokens:
     """OpenAI counts cached tokens among the input; here they are apart."""
-    details = usage.get(f"{asked}_details")
-    cached = min(_number(details, "cached_tokens"), _number(usage, asked)) if isinstance(details, dict) else 0
-    return Tokens(_number(usage, asked) - cached, cached, 0, _number(usage, answered))
+    details, whole = usage.get(f"{asked}_details"), _number(usage, asked)
+    cached = min(_number(details, "cached_tokens"), whole)
+    written = min(_number(details, "cache_write_tokens"), whole - cached)
+    return Tokens(whole - cached - written, cached, written, _number(usage, answered))
 
 
-def _number(place: dict[str, Any], key: str) -> int:
-    value = place.get(key)
+def _number(place: object, key: str) -> int:
+    value = place.get(key) if isinstance(place, dict) else None
     return max(value, 0) if isinstance(value, int) else 0

@@ -217,15 +217,31 @@ def test_answer_beyond_all_bounds_is_estimated() -> None:
         ("claude-sonnet-4-5-20250929", True),
         ("claude-sonnet-4-5@20250929", True),
         ("gpt-4o-2024-08-06", True),
-        ("claude-3-5-haiku-latest", True),
+        ("claude-sonnet-5-5-latest", True),
         ("gpt-5-pro", False),
         ("gpt-5.9", False),
+        ("claude-opus-5-6", False),
         ("claude-sonnet-4-59", False),
         ("", False),
     ],
 )
 def test_price_is_known_of_named_models_and_their_dated_forms(model: str, known: bool) -> None:
     assert (list_prices().of(model) is not None) is known
+
+
+def test_long_prompts_and_long_caching_cost_more() -> None:
+    haiku = list_prices().of("claude-haiku-5-5")
+    assert haiku is not None
+    assert haiku.of(Tokens(input=100_000)) == pytest.approx(0.01)
+    assert haiku.of(Tokens(input=100_000, cached_input=1)) == pytest.approx(0.05, rel=1e-4)
+    opus = list_prices().of("claude-opus-5-5")
+    assert opus is not None
+    assert opus.of(Tokens(cache_write=2_000_000, cache_write_1h=1_000_000)) == pytest.approx(5 + 8)
+
+
+def test_caching_for_an_hour_is_read_from_the_answer() -> None:
+    usage = b'{"usage":{"input_tokens":1,"cache_creation_input_tokens":9,"cache_creation":{"ephemeral_1h_input_tokens":4}}}'
+    assert _count(False, usage)[0] == Tokens(input=1, cache_write=9, cache_write_1h=4)
 
 
 def test_own_tables_may_cover_families() -> None:
