@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import h11
 
@@ -12,6 +11,7 @@ from sandbox.gateway.errors import BadHttp, GatewayError, UpstreamFailed
 from sandbox.gateway.headers import Headers, end_to_end, replaced
 from sandbox.gateway.names import Target, parse_authority
 from sandbox.gateway.requests import Requests
+from sandbox.gateway.tasks import stop
 from sandbox.gateway.upstream import Upstream
 
 _REFUSED_METHODS = {
@@ -78,9 +78,7 @@ async def forward(client: Requests, upstream: Upstream, head: h11.Request, decis
     except UpstreamFailed as failure:
         raise _cause(upload, failure) from failure
     finally:
-        upload.cancel()
-        with contextlib.suppress(asyncio.CancelledError, GatewayError, ConnectionError):
-            await upload
+        await stop(upload)
 
 
 async def _upload(client: Requests, upstream: Upstream, decision: Decision) -> None:

@@ -87,6 +87,11 @@ class ModelRoutes:
         around = None if ledger.access.provider_network else question.way_around()
         if around is not None:
             raise CallRefused(f"{around} would lead around the box's network policy; this run may not use it", 400, "invalid_request_error")
+        extra = None if ledger.access.max_cost_usd is None else question.surcharge()
+        if extra is not None:
+            raise CallRefused(
+                f"{extra} costs more than the price table says, and this run has a budget in USD", 400, "invalid_request_error"
+            )
         if question.endpoint.counted:
             ledger.check_budget()
 
@@ -151,6 +156,8 @@ async def _pass_back(client: Requests, answer: Answer, passing: _Passing) -> Non
     """The answer as it comes: each piece goes on before anything is read in it."""
     passing.begin(answer.head)
     try:
+        if answer.head.status_code == 401:  # providers repeat parts of the key in it
+            raise CallRefused("the provider does not accept the key of this host; its operator must look", 401, "authentication_error")
         await client.answer(answer.head.status_code, headers_back(tuple(answer.head.headers.raw_items())), answer.head.reason)
         async for data in answer.upstream.body():
             try:

@@ -16,6 +16,7 @@ from sandbox.gateway.requests import Requests
 
 _NETWORK_TOOLS = ("web_search", "web_fetch", "code_execution", "code_interpreter", "file_search", "mcp")
 _NETWORK_FIELDS = ("mcp_servers", "web_search_options")
+_SURCHARGED = (("service_tier", "priority"), ("speed", "fast"))
 _CONTENT_FIELDS = ("system", "messages", "input", "instructions")
 # What programs and models made up: no instruction to the provider, whatever it looks like.
 _FREE_FIELDS = frozenset(("input_schema", "parameters", "schema", "arguments"))
@@ -61,6 +62,10 @@ class Question:
                 return "a URL the provider would fetch"
         return None
 
+    def surcharge(self) -> str | None:
+        """What in it costs more than the price table says; None if nothing does."""
+        return next((f"{field} {value}" for field, value in _SURCHARGED if self.body.get(field) == value), None)
+
 
 async def read_question(client: Requests, request: h11.Request, endpoint: Endpoint, limit: int) -> Question:
     """Read a call's body.
@@ -81,14 +86,21 @@ async def read_question(client: Requests, request: h11.Request, endpoint: Endpoi
             raise BadHttp(f"the request's body takes more than {limit} bytes", 413)
     plain = _decoded(bytes(raw), request, limit)
     try:
-        body = json.loads(plain)
+        body = json.loads(plain.decode("utf-8"), object_pairs_hook=_without_doubles)
     except (ValueError, RecursionError) as error:
-        raise BadHttp("the request's body is not JSON") from error
+        raise BadHttp("the request's body is not JSON in UTF-8, or names a field twice") from error
     if not isinstance(body, dict) or not isinstance(body.get("model"), str):
         raise BadHttp("the request's body names no model")
     if body.get("background"):
         raise BadHttp("background answers are not counted and cannot be asked for")
     return Question(endpoint, body["model"], plain, body)
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two fields with one name, we might read one and the provider the other; some providers ignore case."""
+    if len({name.casefold() for name, _ in pairs}) < len(pairs):
+        raise ValueError("a field is named twice")
+    return dict(pairs)
 
 
 def _decoded(raw: bytes, request: h11.Request, limit: int) -> bytes:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from sandbox.gateway.connection import Connection
 from sandbox.gateway.decisions import Decision
+from sandbox.gateway.tasks import run_together
 
 
 class Idle:
@@ -55,7 +55,8 @@ async def tunnel(box: Connection, server: Connection, decision: Decision, idle_s
         decision.received_bytes += count
 
     async with Idle(idle_s) as idle:
-        await _both(_pump(box, server, idle, sent), _pump(server, box, idle, received))
+        out = asyncio.create_task(_pump(box, server, idle, sent))
+        await run_together(out, asyncio.create_task(_pump(server, box, idle, received)))
 
 
 async def _pump(source: Connection, sink: Connection, idle: Idle, count: Callable[[int], None]) -> None:
@@ -65,17 +66,3 @@ async def _pump(source: Connection, sink: Connection, idle: Idle, count: Callabl
         await sink.write(data)
         idle.touch()
     await sink.close()
-
-
-async def _both(*pumps: Awaitable[None]) -> None:
-    """Run both; the first that fails ends the other."""
-    tasks = [asyncio.ensure_future(pump) for pump in pumps]
-    try:
-        for done in asyncio.as_completed(tasks):
-            await done
-    finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
-                await task

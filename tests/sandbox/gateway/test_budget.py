@@ -41,6 +41,12 @@ async def test_model_of_unknown_price_is_refused_under_a_usd_budget(open_net: Op
         assert b"price" in told.body
 
 
+@pytest.mark.parametrize("body", [{"service_tier": "priority"}, {"speed": "fast"}], ids=["priority", "fast"])
+async def test_surcharge_is_refused_under_a_usd_budget(open_net: OpenNet, body: dict[str, Any]) -> None:
+    async with desk(open_net, grant=replace(GRANT, max_cost_usd=1)) as box:
+        assert ((await box.ask(**body)).status, box.seen) == (400, [])
+
+
 async def test_unknown_price_is_said(open_net: OpenNet) -> None:
     async with desk(open_net) as box:
         await box.ask(model="free-1")
@@ -66,7 +72,7 @@ async def test_overloaded_provider_is_asked_again(open_net: OpenNet, status: int
         assert box.net.gateway.usage(BOX).requests == 1
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 413])
+@pytest.mark.parametrize("status", [400, 403, 404, 413])
 async def test_final_errors_are_not_tried_again(open_net: OpenNet, status: int) -> None:
     async with desk(open_net, failing(status)) as box:
         assert ((await box.ask()).status, len(box.seen)) == (status, 1)

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import os
 import socket
+import sys
+from dataclasses import replace
 
 import pytest
 
@@ -138,6 +140,27 @@ async def test_connections_come_over_the_boxs_own_link(net: Net) -> None:
         pass
     link.close()
     theirs.close()
+
+
+async def test_programs_behind_a_real_supervisor_are_served(net: Net) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    ours, theirs = socket.socketpair()
+    link = SupervisorLink(BOX, Callbacks(connected=net.gateway.connected(BOX)))
+    fd = ours.detach()
+    link.attach(fd, fd)
+    start = "from sandbox.inbox import supervisor; supervisor.main()"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", start, f"{port}=gateway", stdin=theirs, stdout=theirs)
+    theirs.close()
+    try:
+        await link.wait_ready()
+        inside = replace(net, port=port)
+        assert await inside.curl("http://allowed.test/") == (0, "hello", "")
+        assert await inside.curl("https://allowed.test/") == (0, "hello", "")
+        assert (await inside.curl("https://10.0.0.1/"))[0] == 56
+    finally:
+        link.close()
+        await process.wait()
 
 
 async def test_channel_of_a_dead_box_breaks() -> None:

@@ -186,6 +186,12 @@ BODIES = {
     "no model": b"{}",
     "model is no text": b'{"model": ["big"]}',
     "too deep": b"[" * 100_000,
+    "model named twice": b'{"model": "big", "model": "huge"}',
+    "model named twice, escaped": b'{"model": "big", "mod\\u0065l": "huge"}',
+    "model named twice, other case": b'{"Model": "huge", "model": "big"}',
+    "tool named twice": b'{"model": "big", "tools": [{"type": "function", "type": "web_search"}]}',
+    "utf-16": '{"model": "big"}'.encode("utf-16"),
+    "not utf-8": b'{"model": "big", "x": "\xff"}',
     "background": b'{"model": "big", "background": true}',
 }
 
@@ -251,6 +257,14 @@ async def test_headers_that_name_the_account_do_not_come_back(open_net: OpenNet)
         assert "ours" not in told.headers
         assert "set-cookie" not in told.headers
         assert "request-id: r1" in told.headers
+
+
+async def test_provider_that_repeats_the_key_is_not_passed_on(open_net: OpenNet) -> None:
+    async with desk(open_net, Reply(401, [f'{{"error":{{"message":"Incorrect API key: {KEY}"}}}}'.encode()], JSON)) as box:
+        told = await box.ask()
+        assert told.status == 401
+        assert KEY.encode() not in told.body
+        assert box.calls[0].status == 401
 
 
 async def test_providers_own_errors_pass_unchanged(open_net: OpenNet) -> None:
