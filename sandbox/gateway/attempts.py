@@ -80,14 +80,14 @@ class Attempts:
         last: Answer | UpstreamFailed = UpstreamFailed("no model was asked")
         for self.model, body in bodies:
             for attempt in range(self._settings.attempts):
-                if isinstance(last, Answer):
-                    last.upstream.abort()
+                _drop(last)
                 last = await self._ask(body)
                 if isinstance(last, Answer) and not last.worth_another_try:
                     return last
                 wait_s = self._wait_s(last, attempt)
                 if wait_s > self._settings.longest_wait_s or attempt + 1 == self._settings.attempts:
                     break
+                _drop(last)
                 await asyncio.sleep(wait_s)
         if isinstance(last, UpstreamFailed):
             raise last
@@ -132,6 +132,11 @@ class Attempts:
         except OSError as error:
             raise UpstreamFailed(f"{provider.name} cannot be reached: {error.strerror or error}") from error
         return Upstream(connection, self._settings.idle_s, _HEADER_BYTES)
+
+
+def _drop(last: Answer | UpstreamFailed) -> None:
+    if isinstance(last, Answer):
+        last.upstream.abort()
 
 
 def _retry_after_s(head: h11.Response) -> float | None:

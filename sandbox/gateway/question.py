@@ -91,16 +91,19 @@ async def read_question(client: Requests, request: h11.Request, endpoint: Endpoi
         raise BadHttp("the request's body is not JSON in UTF-8, or names a field twice") from error
     if not isinstance(body, dict) or not isinstance(body.get("model"), str):
         raise BadHttp("the request's body names no model")
+    if len({name.casefold() for name in body}) < len(body):
+        raise BadHttp("the request's body names a field twice in different case, which some providers ignore")
     if body.get("background"):
         raise BadHttp("background answers are not counted and cannot be asked for")
     return Question(endpoint, body["model"], plain, body)
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of two fields with one name, we might read one and the provider the other; some providers ignore case."""
-    if len({name.casefold() for name, _ in pairs}) < len(pairs):
+    """Of two fields with one name, we might read one and the provider the other."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         raise ValueError("a field is named twice")
-    return dict(pairs)
+    return fields
 
 
 def _decoded(raw: bytes, request: h11.Request, limit: int) -> bytes:

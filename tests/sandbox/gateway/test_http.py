@@ -86,7 +86,7 @@ async def test_silent_connection_is_ended(open_net: OpenNet) -> None:
 
 
 async def test_silent_server_is_a_gateway_timeout(open_net: OpenNet) -> None:
-    async with open_net(settings=GatewaySettings(limits=Limits(idle_s=0.2))) as net:
+    async with open_net(settings=GatewaySettings(limits=Limits(idle_s=0.6))) as net:
         net.http.replies = [Reply(chunks=[b"begun"], ending="stall")]
         answer = await net.say(b"GET http://allowed.test/ HTTP/1.1\r\n" + HEAD + b"\r\n")
         assert answer.endswith(b"begun\r\n")
@@ -156,6 +156,18 @@ async def test_answer_to_head_has_no_body(net: Net) -> None:
     assert (code, out.split()[1]) == (0, "200")
     code, out, _ = await net.curl("-I", "http://10.0.0.1/")
     assert (code, out.split()[1]) == (0, "403")
+
+
+async def test_body_that_pauses_too_long_never_becomes_a_request(open_net: OpenNet) -> None:
+    async with open_net(settings=GatewaySettings(limits=Limits(idle_s=0.1))) as net, net.client() as (reader, writer):
+        writer.write(b"POST http://allowed.test/ HTTP/1.1\r\n" + HEAD + b"Content-Length: 10\r\n\r\nhalf")
+        assert (await reader.readline()).split(b" ")[1] in (b"408", b"504")
+
+
+async def test_refused_upload_leaves_the_connection_usable(net: Net) -> None:
+    refused = b"POST http://10.0.0.1/ HTTP/1.1\r\nHost: 10.0.0.1\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
+    answers = await net.say(refused + b"GET http://allowed.test/ HTTP/1.1\r\n" + HEAD + b"\r\n")
+    assert re.findall(rb"HTTP/1\.1 (\d+)", answers) == [b"403", b"200"]
 
 
 async def test_query_is_not_logged(net: Net) -> None:

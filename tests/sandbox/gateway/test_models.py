@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import datetime
 import gzip
 import json
@@ -9,11 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from sandbox.gateway.authority import Authority
 from sandbox.gateway.errors import BadName
 from sandbox.gateway.provider import Provider
 from tests.sandbox.gateway.conftest import BOX, OpenNet
-from tests.sandbox.gateway.outside import Reply
+from tests.sandbox.gateway.outside import Reply, Site, listening
 from tests.sandbox.gateway.providers import (
     CHAT,
     GRANT,
@@ -279,3 +283,42 @@ async def test_providers_own_errors_pass_unchanged(open_net: OpenNet) -> None:
 def test_base_url_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(BadName):
         Provider("openai", url)
+
+
+@pytest.mark.parametrize(("name", "status"), [("localhost", 200), ("other.test", 502)], ids=["trusted", "certificate of another"])
+async def test_provider_must_prove_who_it_is(open_net: OpenNet, authorities: tuple[Authority, Authority], name: str, status: int) -> None:
+    site = Site([whole()])
+    async with listening(site.serve, authorities[1].context_for(name)) as port:
+        providers = {"anthropic": Provider("anthropic", f"https://localhost:{port}", SecretStr(KEY))}
+        async with desk(open_net, providers=providers) as box:
+            assert (await box.ask()).status == status
+    assert len(site.seen) == (status == 200)
+
+
+async def test_provider_that_cannot_be_reached_is_a_bad_gateway(open_net: OpenNet) -> None:
+    async with listening(Site().serve) as port:
+        pass  # and now nobody listens there
+    providers = {"anthropic": Provider("anthropic", f"http://127.0.0.1:{port}")}
+    async with desk(open_net, providers=providers) as box:
+        told = await box.ask()
+        assert told.status == 502
+        assert b"anthropic cannot be reached" in told.body
+        assert (box.calls[0].attempts, box.calls[0].status) == (3, 0)
+
+
+async def test_cut_during_a_call_leaves_nothing_open(open_net: OpenNet) -> None:
+    asked = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await asyncio.sleep(60)
+
+    async with listening(silent) as port:
+        providers = {"anthropic": Provider("anthropic", f"http://127.0.0.1:{port}")}
+        async with desk(open_net, providers=providers) as box, box.stream() as reader:
+            await asked.wait()
+            await box.net.gateway.cut(BOX)
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+            assert (box.calls[0].failure, box.calls[0].status) == ("cut", 0)
