@@ -8,24 +8,11 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sandbox.gateway.errors import GatewayError
+from sandbox.gateway.errors import CallRefused
 from sandbox.gateway.prices import Price
 from sandbox.gateway.usage import Count, Tokens
 
 _AT_ONCE = 8
-
-
-class CallRefused(GatewayError):
-    """The grant does not cover a call.
-
-    Attributes:
-        status: one after which the known command line agents stop; they try 429 and 5xx again, and some 402 too.
-        kind: short name for the answer, in Anthropic's words.
-    """
-
-    def __init__(self, text: str, status: int, kind: str) -> None:
-        super().__init__(text)
-        self.status, self.kind = status, kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 GatewayError (sandbox.errors.SandboxError)
 ├── Refused                  the box: it asked for what it may not have; `rule` says by which rule
+├── CallRefused              the box: its grant does not cover a model call; carries the status and kind to answer with
 ├── BadName (ValueError)     the box, or who wrote a policy: not a host name, address or port as it should be written
 ├── BadHttp (ValueError)     the box: not HTTP as it should be; carries the status to answer with
 ├── BadHeaders (ValueError)  the caller: headers that cannot be attached
@@ -65,3 +66,16 @@ class UpstreamFailed(GatewayError):
     def __init__(self, text: str, status: int = 502) -> None:
         super().__init__(text)
         self.status = status
+
+
+class CallRefused(GatewayError):
+    """The grant does not cover a call.
+
+    Attributes:
+        status: one after which the known command line agents stop; they try 429 and 5xx again, and some 402 too.
+        kind: short name for the answer, in Anthropic's words.
+    """
+
+    def __init__(self, text: str, status: int, kind: str) -> None:
+        super().__init__(text)
+        self.status, self.kind = status, kind

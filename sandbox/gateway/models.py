@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator, Iterator
 import h11
 
 from sandbox.gateway.attempts import Answer, Asked, Attempts
-from sandbox.gateway.budget import Call, CallRefused, Ledger, cost_of
-from sandbox.gateway.errors import BadHttp, GatewayError, UpstreamFailed
+from sandbox.gateway.budget import Call, Ledger, cost_of
+from sandbox.gateway.errors import BadHttp, CallRefused, GatewayError, UpstreamFailed
 from sandbox.gateway.provider import ENDPOINTS, Endpoint, ModelSettings, error_body, headers_back
 from sandbox.gateway.question import Question, read_question
 from sandbox.gateway.requests import Requests

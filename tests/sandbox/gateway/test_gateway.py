@@ -149,10 +149,8 @@ async def test_programs_behind_a_real_supervisor_are_served(net: Net) -> None:
     link = SupervisorLink(BOX, Callbacks(connected=net.gateway.connected(BOX)))
     fd = ours.detach()
     link.attach(fd, fd)
-    start, end = "from sandbox.inbox import supervisor; supervisor.main()", theirs.fileno()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", start, f"{port}=gateway", stdin=theirs.fileno(), stdout=theirs.fileno()
-    )
+    start = [sys.executable, "-c", "from sandbox.inbox import supervisor; supervisor.main()", f"{port}=gateway"]
+    process = await asyncio.create_subprocess_exec(*start, stdin=theirs.fileno(), stdout=theirs.fileno())
     theirs.close()
     try:
         await link.wait_ready()
