@@ -1,0 +1,151 @@
+"""What a box may spend on models, and what it has spent."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sandbox.gateway.errors import CallRefused
+from sandbox.gateway.prices import Price
+from sandbox.gateway.usage import Count, Tokens
+
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAccess:
+    """A grant for model calls, made for one run.
+
+    Attributes:
+        token: what the box shows instead of a key.
+        models: names it may ask for; `*` at the end of one stands for any ending.
+        expires_at: aware; no call begins afterwards.
+        max_requests: calls in all; None for no bound. The same for the others.
+        max_tokens: of all four kinds. A call in flight is not stopped: the bound can be passed by the calls that
+            run at the same time, eight at most.
+        max_cost_usd: by the price table; models whose price is unknown are refused under it.
+        fallback_models: asked in this order when the model asked for stays overloaded or broken.
+        provider_network: let the provider fetch URLs and run network tools for the box. Off by default, since
+            that is a way out which no network policy sees.
+    """
+
+    token: str = field(repr=False)
+    models: tuple[str, ...]
+    expires_at: datetime.datetime
+    max_requests: int | None = None
+    max_tokens: int | None = None
+    max_cost_usd: float | None = None
+    fallback_models: tuple[str, ...] = ()
+    provider_network: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that was passed on.
+
+    Attributes:
+        model: that answered, or was asked last.
+        status: of the answer; 0 if there was none.
+        ms: from the request to the last byte.
+        tokens: see `Count`.
+        estimated: the provider did not say how many.
+        cost_usd: None if the model's price is unknown.
+        attempts: how often providers were asked.
+        fallback_from: the model the box asked for, if another one answered.
+        failure: why the answer is not whole; None if it is.
+    """
+
+    model: str
+    status: int
+    ms: int
+    tokens: Tokens
+    estimated: bool
+    cost_usd: float | None
+    attempts: int
+    fallback_from: str | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a grant has used.
+
+    Attributes:
+        requests: calls begun.
+        input_tokens: neither from nor into the provider's cache.
+        cached_input_tokens: from it.
+        cache_write_tokens: into it.
+        output_tokens: reasoning included.
+        cost_usd: None if the price of one of the models is unknown.
+    """
+
+    requests: int = 0
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = 0.0
+
+
+class Ledger:
+    """Keeps the accounts of one grant."""
+
+    def __init__(self, access: ModelAccess) -> None:
+        self.access = access
+        self.calls: list[Call] = []
+        self.turns = asyncio.Semaphore(_AT_ONCE)
+        """Taken for the length of a call: bounds memory, and by how much a budget can be passed."""
+        self._requests = 0
+
+    def check_tokens(self, shown: Sequence[bytes]) -> None:
+        """Raises CallRefused unless one of them is the grant's, and it is not too late."""
+        own = self.access.token.encode()
+        if not any(hmac.compare_digest(token, own) for token in shown):
+            raise CallRefused("this is not the token of this box's run", 401, "authentication_error")
+        if datetime.datetime.now(datetime.UTC) >= self.access.expires_at:
+            raise CallRefused("the grant of this run has expired", 401, "authentication_error")
+
+    def check_model(self, model: str, price: Price | None) -> None:
+        """Raises CallRefused if the grant does not cover this model."""
+        if not any(model.startswith(name[:-1]) if name.endswith("*") else model == name for name in self.access.models):
+            raise CallRefused(f"model {model[:100]!a} is not among those of this run", 404, "not_found_error")
+        if price is None and self.access.max_cost_usd is not None:
+            raise CallRefused(f"the price of {model[:100]!a} is unknown, and this run has a budget in USD", 400, "invalid_request_error")
+
+    def check_budget(self) -> None:
+        """Raises CallRefused when a bound is reached."""
+        access, used = self.access, self.usage
+        tokens = used.input_tokens + used.cached_input_tokens + used.cache_write_tokens + used.output_tokens
+        for name, bound, so_far in (
+            ("requests", access.max_requests, self._requests),
+            ("tokens", access.max_tokens, tokens),
+            ("USD", access.max_cost_usd, used.cost_usd or 0.0),
+        ):
+            if bound is not None and so_far >= bound:
+                raise CallRefused(f"the budget of this run is used up: {so_far:g} of {bound:g} {name}", 400, "invalid_request_error")
+
+    def begin(self) -> None:
+        """A call begins."""
+        self._requests += 1
+
+    def end(self, call: Call) -> None:
+        """A call has ended."""
+        self.calls.append(call)
+
+    @property
+    def usage(self) -> Usage:
+        """All calls until now."""
+        tokens = sum((call.tokens for call in self.calls), Tokens())
+        costs = [call.cost_usd for call in self.calls]
+        cost = None if None in costs else sum(cost for cost in costs if cost is not None)
+        return Usage(self._requests, tokens.input, tokens.cached_input, tokens.cache_write, tokens.output, cost)
+
+
+def cost_of(count: Count, price: Price | None) -> float | None:
+    """USD, None if the price is unknown. What took nothing costs nothing."""
+    if count.tokens.total == 0:
+        return 0.0
+    return None if price is None else price.of(count.tokens)
