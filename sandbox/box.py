@@ -13,12 +13,17 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal, Self
+from typing import IO, TYPE_CHECKING, Literal, Self
 
+from sandbox.gateway.policy import NetworkPolicy
 from sandbox.limits import SIZES, Limits
+
+if TYPE_CHECKING:
+    from sandbox.gateway.gateway import Gateway
 
 HOME = "/workspace/home"
 DEFAULT_OUTPUT_BYTES = 1 << 20
+DENY_ALL = NetworkPolicy(mode="deny-all")
 Stream = Literal["stdout", "stderr"]
 
 
@@ -60,6 +65,9 @@ class BoxSpec:
         labels: free words to find the box again.
         ttl_s: seconds after which the sweep deletes the box; None keeps it.
         keep_alive: it never freezes by itself.
+        network: what it may reach through the gateway; nothing by default.
+        attach_headers: by host pattern and name, put into its HTTPS requests on their way out. The values are secrets
+            that never enter the box.
         before_freeze, after_resume: shell commands to run in the box then, ten seconds at most; the second
             finds `BOX_AWAY_S` (seconds) and `BOX_RESTORED` (`memory` or `files`) in its environment.
     """
@@ -73,6 +81,8 @@ class BoxSpec:
     keep_alive: bool = False
     before_freeze: str = ""
     after_resume: str = ""
+    network: NetworkPolicy = DENY_ALL
+    attach_headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +320,15 @@ class Box(abc.ABC):
     async def remove(self, path: str) -> None:
         """Remove a file, link or whole folder. Raises BoxFileError."""
 
+    @property
+    @abc.abstractmethod
+    def network(self) -> NetworkPolicy:
+        """What it may reach now."""
+
+    @abc.abstractmethod
+    def set_network(self, policy: NetworkPolicy) -> None:
+        """Change what it may reach, at once: connections that are open and no longer allowed are cut."""
+
     @abc.abstractmethod
     async def snapshot(self) -> str:
         """Keep the file system as it is now; returns the snapshot's id. The box goes on; its processes are not part of it."""
@@ -356,6 +375,11 @@ class Driver(abc.ABC):
     @abc.abstractmethod
     def capabilities(self) -> Capabilities:
         """What it can do on this host."""
+
+    @property
+    @abc.abstractmethod
+    def gateway(self) -> Gateway:
+        """The way out of its boxes: decisions, model grants and their usage."""
 
     @abc.abstractmethod
     async def create(self, spec: BoxSpec) -> Box:

@@ -7,6 +7,7 @@ isolates a box, `sandbox.inbox.supervisor` for its first process.
 from __future__ import annotations
 
 from sandbox.box import Capabilities
+from sandbox.gateway.settings import PORT
 from sandbox.launch import BubblewrapRunning, Plan, launch
 from sandbox.layered import LayeredDriver
 from sandbox.layered_box import LayeredBox
@@ -47,7 +48,7 @@ class BubblewrapBox(LayeredBox):
             folder=self.folder,
             uid=self.record.uid,
             mounts=self.mounts,
-            arguments=tuple(self.limits.rlimits(self.group.controls)),
+            arguments=(f"{PORT}=gateway", *self.limits.rlimits(self.group.controls)),
         )
 
 

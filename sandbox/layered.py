@@ -16,9 +16,9 @@ from sandbox.errors import SandboxError
 from sandbox.image import Packer, share
 from sandbox.layered_box import LayeredBox
 from sandbox.limits import remove_groups
-from sandbox.rootfs import BOX_FOLDERS, build
+from sandbox.rootfs import BOX_FOLDERS
 from sandbox.store import LayerRecord
-from sandbox.stored import StoredDriver
+from sandbox.stored import StoredDriver, WayOut
 from sandbox.transfer import Carrier
 from sandbox.users import own, pick_uid
 
@@ -30,15 +30,15 @@ MAX_LAYERS = 30  # beyond this the layers of a snapshot are copied into one
 class LayeredDriver(StoredDriver[LayeredBox]):
     """Overlay layers for files; what isolates the processes is its subclasses' business."""
 
-    def __init__(self, data_dir: Path) -> None:
-        super().__init__(data_dir)
+    def __init__(self, data_dir: Path, way_out: WayOut | None = None) -> None:
+        super().__init__(data_dir, way_out)
         self._capabilities: Capabilities | None = None
         self._removals: dict[Path, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self.store.open)
         try:
-            self._rootfs = await asyncio.to_thread(build, self.data_dir)
+            await asyncio.to_thread(self.prepare)
             await self._take_over()
             self._capabilities = self.find_capabilities()
         except BaseException:
@@ -47,6 +47,7 @@ class LayeredDriver(StoredDriver[LayeredBox]):
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.gateway.__aexit__(kind, error, trace)
         await asyncio.gather(*(box.put_down() for box in self.known.values()))
         if self._removals:
             await asyncio.gather(*self._removals.values(), return_exceptions=True)
@@ -71,7 +72,7 @@ class LayeredDriver(StoredDriver[LayeredBox]):
         if layer is None:
             for name in ("tmp", "var/tmp"):
                 (folder / "upper" / name).chmod(0o1777)
-        return await self.start(self.record(box_id, spec, uid=uid, layers=layer.layers if layer else ()))
+        return await self.start(self.record(box_id, spec, uid=uid, layers=layer.layers if layer else ()), spec.attach_headers)
 
     async def fork(self, box: Box, spec: BoxSpec | None = None) -> Box:
         source = self.get(box.id)
@@ -84,6 +85,7 @@ class LayeredDriver(StoredDriver[LayeredBox]):
         async with source.kept() as image:
             box_id, folder = self.store.new_box(source.record.uid)
             await asyncio.to_thread(share, source.folder / "image", folder / "image")
+        self.store.save_headers(box_id, self.store.headers(source.id))
         update = {"id": box_id, "created_at": datetime.now(UTC), "expires_at": None, "image": image}
         forked = self.adopt(source.record.model_copy(update=update))
         (folder / "work").mkdir(mode=0o700)

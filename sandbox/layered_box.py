@@ -29,7 +29,7 @@ class LayeredBox(LinkedBox):
     """Snapshot = the upper layer is kept; fork = a new one over the same layers; cold = it is packed."""
 
     def __init__(self, driver: LayeredDriver, record: BoxRecord) -> None:
-        super().__init__(driver.store, record)
+        super().__init__(driver.store, record, driver.gateway)
         self.keeper = driver
         self.group = ControlGroup(record.id)
         self._disk = DiskWatch(self.upper, record.limits.disk_bytes)
@@ -52,11 +52,6 @@ class LayeredBox(LinkedBox):
     @abc.abstractmethod
     async def launch(self, callbacks: Callbacks) -> Running:
         """Start the processes. Raises HostUnfit, BoxDead."""
-
-    @property
-    def callbacks(self) -> Callbacks:
-        """Whom its link tells what."""
-        return Callbacks(died=self.died)
 
     @property
     def bounds(self) -> Limits:

@@ -19,6 +19,7 @@ from sandbox.box import (
     DEFAULT_OUTPUT_BYTES,
     HOME,
     Box,
+    BoxSpec,
     BoxState,
     Command,
     ExecResult,
@@ -31,9 +32,14 @@ from sandbox.box import (
     Stream,
 )
 from sandbox.errors import BadRequest, BoxBusy, BoxDead, BoxFileError, SandboxError
+from sandbox.gateway.authority import trust_env
+from sandbox.gateway.gateway import Gateway
+from sandbox.gateway.policy import NetworkPolicy
+from sandbox.gateway.settings import proxy_env
 from sandbox.limits import Hits, Limits
-from sandbox.link import Channel
+from sandbox.link import Callbacks, Channel
 from sandbox.process import BoxSession, exec_words, run_to_end
+from sandbox.rootfs import TRUST
 from sandbox.running import Running
 from sandbox.store import BoxRecord, Store, limits_of
 
@@ -47,11 +53,12 @@ MAX_FILE_BYTES = 256 << 20
 class LinkedBox(Box):
     """One box: its record on disk, and its running processes while it is live or warm."""
 
-    def __init__(self, store: Store, record: BoxRecord) -> None:
+    def __init__(self, store: Store, record: BoxRecord, gateway: Gateway) -> None:
         self.id = record.id
         self.driver = record.driver
         self.record = record
         self.store = store
+        self.gateway = gateway
         self.running: Running | None = None
         self.last_used = time.monotonic()
         self._lock = asyncio.Lock()  # one change of state at a time
@@ -83,6 +90,40 @@ class LinkedBox(Box):
     def mounts(self) -> tuple[Mount, ...]:
         """Pieces of the host it sees."""
         return tuple(Mount(Path(source), target) for source, target in self.record.mounts)
+
+    def spec(self) -> BoxSpec:
+        """What a fork of it shall be."""
+        record = self.record
+        return BoxSpec(
+            limits=self.limits,
+            env=record.env,
+            mounts=self.mounts,
+            labels=record.labels,
+            keep_alive=record.keep_alive,
+            before_freeze=record.before_freeze,
+            after_resume=record.after_resume,
+            network=record.network,
+            attach_headers=self.store.headers(self.id),
+        )
+
+    @property
+    def callbacks(self) -> Callbacks:
+        """Whom its link tells what."""
+        return Callbacks(died=self.died, connected=self.gateway.connected(self.id))
+
+    @property
+    def network(self) -> NetworkPolicy:
+        return self.record.network
+
+    def set_network(self, policy: NetworkPolicy) -> None:
+        self.record.network = policy
+        self.store.save_box(self.record)
+        self.gateway.set_policy(self.id, policy)
+
+    def _env(self) -> dict[str, str]:
+        """What every program finds in its environment: the way to the gateway where there is one."""
+        closed = self.record.network.mode == "deny-all" and not self.gateway.has_models(self.id)
+        return self.record.env if closed else proxy_env() | trust_env(TRUST) | self.record.env
 
     @property
     def folder(self) -> Path:
@@ -122,7 +163,7 @@ class LinkedBox(Box):
     # Programs
 
     def start(self, command: Command) -> Session:
-        words = exec_words(command, self.record.env)
+        words = exec_words(command, self._env())
         return BoxSession(lambda: self._start(b"x", words), tty=command.tty is not None)
 
     async def exec(
@@ -134,7 +175,7 @@ class LinkedBox(Box):
         max_output_bytes: int = DEFAULT_OUTPUT_BYTES,
         on_output: Callable[[Stream, bytes], None] | None = None,
     ) -> ExecResult:
-        words = exec_words(command, self.record.env)
+        words = exec_words(command, self._env())
         return await self._run(b"x", words, timeout_s=timeout_s, stdin=stdin, max_output_bytes=max_output_bytes, on_output=on_output)
 
     async def _start(self, kind: bytes, words: list[bytes]) -> Channel:
@@ -218,6 +259,7 @@ class LinkedBox(Box):
             if self.record.frozen is kind:
                 raise BoxBusy(f"box {self.id} is frozen already ({kind})")
             started = time.monotonic()
+            await self.gateway.cut(self.id)
             if kind is Freeze.WARM:
                 report = await self._freeze_warm()
             else:
@@ -289,6 +331,7 @@ class LinkedBox(Box):
         async with self._lock:
             if self.record.state is BoxState.DELETED:
                 return
+            await self.gateway.detach(self.id)
             await self.halt()
             self.record.state = BoxState.DELETED
             await self.discard()

@@ -48,6 +48,7 @@ _FOLDERS = (
 )
 _HOST_ETC = ("/etc/alternatives", "/etc/ssl/certs")
 _START = "import sys; sys.path.insert(0, '/.box'); from inbox.supervisor import main; main()"
+TRUST = Path("/.box/trust.pem")
 BOX_FOLDERS = ("opt", "run", "tmp", "var", "var/tmp", "workspace", "workspace/home")
 
 
@@ -78,6 +79,11 @@ class Rootfs:
     def links(self) -> tuple[str, ...]:
         """bwrap arguments that make the host's links into /usr."""
         return tuple(word for name, target in _links().items() for word in ("--symlink", target, f"/{name}"))
+
+    @property
+    def trust(self) -> Path:
+        """The certificates that a box trusts, seen in it as `TRUST`."""
+        return self.runtime / "trust.pem"
 
     @property
     def supervisor(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
     boxes/<id>/   box.json  upper/  work/  image/
     layers/<id>/  layer.json  fs/
+    secrets/      headers that the gateway adds for a box; closed to everyone but the server
     trash/        what is being removed
 
 A record is replaced in one step, so a crash leaves the old or the new one. Losing the queue loses no box.
@@ -10,11 +11,12 @@ A record is replaced in one step, so a crash leaves the old or the new one. Losi
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +25,7 @@ from pydantic import BaseModel, ValidationError
 
 from sandbox.box import BoxState, Freeze
 from sandbox.errors import BoxNotFound, DiskFull, HostUnfit
+from sandbox.gateway.policy import NetworkPolicy
 from sandbox.image import Manifest
 from sandbox.limits import Limits
 from sandbox.users import own
@@ -64,6 +67,7 @@ class BoxRecord(BaseModel):
     keep_alive: bool = False
     before_freeze: str = ""
     after_resume: str = ""
+    network: NetworkPolicy = NetworkPolicy(mode="deny-all")
     image: Manifest | None = None
 
 
@@ -88,6 +92,7 @@ class Store:
     def __init__(self, data_dir: Path) -> None:
         self.root = data_dir
         self._boxes, self._layers, self._trash = data_dir / "boxes", data_dir / "layers", data_dir / "trash"
+        self._secrets = data_dir / "secrets"
         self._lock: int | None = None
 
     def open(self) -> None:
@@ -97,6 +102,7 @@ class Store:
                 folder.mkdir(parents=True, exist_ok=True)
                 if os.geteuid() == 0 and folder is not self.root:
                     folder.chmod(0o711)
+            self._secrets.mkdir(mode=0o700, exist_ok=True)
             self._lock = os.open(self._boxes / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise HostUnfit(
@@ -168,6 +174,25 @@ class Store:
     def save_box(self, record: BoxRecord) -> None:
         """Replace a box's record."""
         _save(self._boxes / record.id / "box.json", record)
+
+    def save_headers(self, box_id: str, headers: Mapping[str, Mapping[str, str]]) -> None:
+        """Keep the headers that are added to a box's requests, where only the server can read them."""
+        if headers:
+            file = self._secrets / f"{box_id}.json"
+            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as opened:
+                json.dump({pattern: dict(values) for pattern, values in headers.items()}, opened)
+
+    def headers(self, box_id: str) -> dict[str, dict[str, str]]:
+        """What `save_headers` kept."""
+        try:
+            found: dict[str, dict[str, str]] = json.loads((self._secrets / f"{box_id}.json").read_bytes())
+        except FileNotFoundError:
+            return {}
+        return found
+
+    def forget_headers(self, box_id: str) -> None:
+        """The box was deleted."""
+        (self._secrets / f"{box_id}.json").unlink(missing_ok=True)
 
     def save_layer(self, record: LayerRecord) -> None:
         """Replace a layer's record."""

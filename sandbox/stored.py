@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -12,8 +13,14 @@ import structlog
 
 from sandbox.box import Box, BoxSpec, Driver
 from sandbox.errors import BoxNotFound, SandboxError
+from sandbox.gateway.access import BoxAccess, Host
+from sandbox.gateway.authority import Authority
+from sandbox.gateway.gateway import Gateway
+from sandbox.gateway.headers import AttachedHeaders
+from sandbox.gateway.provider import ModelSettings
+from sandbox.gateway.settings import GatewaySettings
 from sandbox.linked import LinkedBox
-from sandbox.rootfs import Rootfs
+from sandbox.rootfs import Rootfs, build
 from sandbox.store import BoxRecord, LimitsRecord, Store
 
 log = structlog.get_logger()
@@ -21,14 +28,48 @@ log = structlog.get_logger()
 _B = TypeVar("_B", bound=LinkedBox)
 
 
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """How the gateway of a host is set up.
+
+    Attributes:
+        settings: ports, limits and exceptions.
+        models: providers of models and how they are asked.
+        host: makes what boxes share on their way out; tests put an internet of their own there.
+    """
+
+    settings: GatewaySettings = field(default_factory=GatewaySettings)
+    models: ModelSettings | None = None
+    host: Callable[[GatewaySettings, Authority], Host] = Host
+
+    def gateway(self, authority: Authority) -> Gateway:
+        """The gateway, not yet serving."""
+        return Gateway(self.host(self.settings, authority), self.models)
+
+
 class StoredDriver(Driver, Generic[_B]):
     """Keeps its boxes below `data_dir`, which it holds alone while it is open."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, way_out: WayOut | None = None) -> None:
         self.store = Store(data_dir)
         self.data_dir = data_dir
         self.known: dict[str, _B] = {}
+        self._way_out = way_out or WayOut()
+        self._gateway: Gateway | None = None
         self._rootfs: Rootfs | None = None
+
+    @property
+    def gateway(self) -> Gateway:
+        if self._gateway is None:
+            raise SandboxError("the driver is not open")
+        return self._gateway
+
+    def prepare(self) -> None:
+        """Make what boxes start from, and the gateway. Raises HostUnfit."""
+        self._rootfs = build(self.data_dir)
+        authority = Authority(self.data_dir / "authority")
+        authority.ca_bundle(self._rootfs.trust)
+        self._gateway = self._way_out.gateway(authority)
 
     @property
     def rootfs(self) -> Rootfs:
@@ -53,7 +94,7 @@ class StoredDriver(Driver, Generic[_B]):
     async def fork(self, box: Box, spec: BoxSpec | None = None) -> Box:
         source = self.get(box.id)
         snapshot = await source.snapshot()
-        given = spec or BoxSpec(limits=source.limits, env=source.record.env, mounts=source.mounts, labels=source.record.labels)
+        given = spec or source.spec()
         try:
             return await self.create(replace(given, snapshot=snapshot))
         finally:
@@ -90,10 +131,12 @@ class StoredDriver(Driver, Generic[_B]):
             keep_alive=spec.keep_alive,
             before_freeze=spec.before_freeze,
             after_resume=spec.after_resume,
+            network=spec.network,
         )
 
-    async def start(self, record: BoxRecord) -> _B:
+    async def start(self, record: BoxRecord, headers: Mapping[str, Mapping[str, str]]) -> _B:
         """Keep and boot a new box; one that does not start is deleted."""
+        self.store.save_headers(record.id, headers)
         box = self.adopt(record)
         self.store.save_box(record)
         try:
@@ -107,8 +150,11 @@ class StoredDriver(Driver, Generic[_B]):
         """Know a box from here on."""
         box = self.new_box(record)
         self.known[record.id] = box
+        headers = AttachedHeaders(self.store.headers(record.id))
+        self.gateway.attach(record.id, BoxAccess(policy=record.network, headers=headers))
         return box
 
     def forget(self, box_id: str) -> None:
         """A box was deleted."""
         self.known.pop(box_id, None)
+        self.store.forget_headers(box_id)

@@ -17,7 +17,7 @@ from sandbox.docker.wire import Wire
 from sandbox.errors import BoxBusy, BoxDead, ImageCorrupt
 from sandbox.image import Manifest, Part
 from sandbox.limits import Hits, group_of
-from sandbox.link import Callbacks, SupervisorLink
+from sandbox.link import SupervisorLink
 from sandbox.linked import LinkedBox
 from sandbox.running import Running
 from sandbox.store import BoxRecord
@@ -48,7 +48,7 @@ class DockerBox(LinkedBox):
     """Its files are the container's; a cold box is an image without a container."""
 
     def __init__(self, driver: DockerDriver, record: BoxRecord) -> None:
-        super().__init__(driver.store, record)
+        super().__init__(driver.store, record, driver.gateway)
         self.host = driver
 
     @property
@@ -67,7 +67,7 @@ class DockerBox(LinkedBox):
         else:
             await engine.kill(self.record.container)  # of a server that was killed
         wire = Wire(await engine.attach(self.record.container))
-        link = SupervisorLink(self.id, Callbacks(died=self.died))
+        link = SupervisorLink(self.id, self.callbacks)
         link.attach(*[wire.link_end.detach()] * 2)
         running = DockerRunning(link, wire, engine, self.record.container)
         try:

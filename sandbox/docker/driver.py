@@ -17,11 +17,11 @@ from sandbox.box import Box, BoxSpec, BoxState, Capabilities, Freeze, Mount
 from sandbox.docker.box import DockerBox
 from sandbox.docker.engine import Engine
 from sandbox.errors import BoxBusy, BoxNotFound, HostUnfit, ImageCorrupt, SandboxError
+from sandbox.gateway.settings import PORT
 from sandbox.image import Part, measure
 from sandbox.limits import Limits
-from sandbox.rootfs import build
 from sandbox.store import BoxRecord
-from sandbox.stored import StoredDriver
+from sandbox.stored import StoredDriver, WayOut
 
 
 class DockerDriver(StoredDriver[DockerBox]):
@@ -29,12 +29,12 @@ class DockerDriver(StoredDriver[DockerBox]):
 
     name = "docker"
 
-    def __init__(self, data_dir: Path, *, runtime: str = "", image: str = "") -> None:
+    def __init__(self, data_dir: Path, way_out: WayOut | None = None, *, runtime: str = "", image: str = "") -> None:
         """Args:
         runtime: `runc`, `runsc`, or empty for the better one the engine has.
         image: what boxes start from, with a Python 3.8 or newer in it; empty takes the host's own programs.
         """
-        super().__init__(data_dir)
+        super().__init__(data_dir, way_out)
         self._runtime, self._image = runtime, image
         self._engine: Engine | None = None
         self._base = ""
@@ -45,7 +45,7 @@ class DockerDriver(StoredDriver[DockerBox]):
             owner = hashlib.sha256(str(self.data_dir.resolve()).encode()).hexdigest()[:16]
             self._engine = await Engine.connect(owner, self._runtime)
             self._check_runtime()
-            self._rootfs = await asyncio.to_thread(build, self.data_dir)
+            await asyncio.to_thread(self.prepare)
             self._base = await self._find_image() if self._image else await self.engine.base_image(self.rootfs)
             await self._take_over()
         except BaseException:
@@ -54,6 +54,7 @@ class DockerDriver(StoredDriver[DockerBox]):
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.gateway.__aexit__(kind, error, trace)
         await asyncio.gather(*(box.halt() for box in self.known.values()), return_exceptions=True)
         await self.engine.prune()
         await self.engine.close()
@@ -87,6 +88,7 @@ class DockerDriver(StoredDriver[DockerBox]):
         """The first process."""
         python, *rest = self.rootfs.supervisor
         keys = () if self.engine.shares_kernel else ("keys", "user=1000")
+        keys = (f"{PORT}=gateway", *keys)
         return ["python3" if self._image else python, *rest, *limits.rlimits({"memory", "pids"}), *keys, "filter=/.box/seccomp.bpf"]
 
     def roomy(self, limits: Limits, more_bytes: int) -> Limits:
@@ -105,7 +107,7 @@ class DockerDriver(StoredDriver[DockerBox]):
             if not base:
                 raise BoxNotFound(f"no snapshot {spec.snapshot!r}: the Docker engine has lost its image")
         box_id, _ = self.store.new_box(None)
-        return await self.start(self.record(box_id, spec, base=base))
+        return await self.start(self.record(box_id, spec, base=base), spec.attach_headers)
 
     async def delete_snapshot(self, snapshot_id: str) -> None:
         record = self.store.layer(snapshot_id)

@@ -15,7 +15,7 @@ import structlog
 
 from sandbox.errors import BoxNotFound
 from sandbox.gateway.access import AttachedBox, BoxAccess, Host
-from sandbox.gateway.budget import Call, Usage
+from sandbox.gateway.budget import Call, Ledger, ModelAccess, Usage
 from sandbox.gateway.connection import ChannelConnection, Connection
 from sandbox.gateway.decisions import Decision
 from sandbox.gateway.errors import Refused
@@ -83,6 +83,15 @@ class Gateway:
                     check_still_allowed(live.session.route, policy)
                 except Refused:
                     live.task.cancel()
+
+    def grant_models(self, box_id: str, models: ModelAccess) -> None:
+        """Let a box call models from now on. Raises BoxNotFound."""
+        self._box(box_id).ledger = Ledger(models)
+
+    def has_models(self, box_id: str) -> bool:
+        """True if a box may call models."""
+        box = self._boxes.get(box_id)
+        return box is not None and box.ledger is not None
 
     def connected(self, box_id: str) -> Callable[[str, Channel], None]:
         """What a box's link calls with each connection to the gateway (`sandbox.link.Callbacks.connected`)."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.box import Freeze, FreezeReport
 from sandbox.errors import BoxBusy, BoxDead, HostUnfit, ImageCorrupt, SandboxError
+from sandbox.gateway.settings import PORT
 from sandbox.gvisor.keeper import Keeper, View, start_keeper
 from sandbox.gvisor.runsc import bundle
 from sandbox.image import FILES, Manifest, Part, measure
@@ -124,7 +125,14 @@ class GvisorBox(LayeredBox):
         fs = self.keeper.rootfs
         binds = [(path, path) for path in fs.programs] + [(_RUNTIME, "/.box")]
         binds += [(f"/box/mounts/{number}", mount.target) for number, mount in enumerate(self.mounts)]
-        arguments = [*self.limits.rlimits(_BOUNDED_WITHIN), f"pids={self.limits.pids}", "user=1000", "keys", "filter=/.box/seccomp.bpf"]
+        arguments = [
+            f"{PORT}=gateway",
+            *self.limits.rlimits(_BOUNDED_WITHIN),
+            f"pids={self.limits.pids}",
+            "user=1000",
+            "keys",
+            "filter=/.box/seccomp.bpf",
+        ]
         return bundle(_ROOT, [*fs.supervisor, *arguments], binds)
 
     # Freezing

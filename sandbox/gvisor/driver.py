@@ -13,6 +13,7 @@ from sandbox.gvisor.runsc import Runsc, find_runsc
 from sandbox.layered import LayeredDriver
 from sandbox.limits import ControlGroup
 from sandbox.store import BoxRecord
+from sandbox.stored import WayOut
 
 
 class GvisorDriver(LayeredDriver):
@@ -20,8 +21,8 @@ class GvisorDriver(LayeredDriver):
 
     name = "gvisor"
 
-    def __init__(self, data_dir: Path) -> None:
-        super().__init__(data_dir)
+    def __init__(self, data_dir: Path, way_out: WayOut | None = None) -> None:
+        super().__init__(data_dir, way_out)
         self._runsc: Runsc | None = None
 
     async def __aenter__(self) -> Self:

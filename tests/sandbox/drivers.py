@@ -17,12 +17,13 @@ from sandbox.docker.driver import DockerDriver
 from sandbox.errors import HostUnfit
 from sandbox.gvisor.driver import GvisorDriver
 from sandbox.gvisor.runsc import find_runsc
+from sandbox.stored import WayOut
 
-_MAKE: dict[str, Callable[[Path], Driver]] = {
+_MAKE: dict[str, Callable[[Path, WayOut | None], Driver]] = {
     "bubblewrap": BubblewrapDriver,
     "gvisor": GvisorDriver,
-    "docker-runc": lambda data_dir: DockerDriver(data_dir, runtime="runc"),
-    "docker-runsc": lambda data_dir: DockerDriver(data_dir, runtime="runsc"),
+    "docker-runc": lambda data_dir, way_out: DockerDriver(data_dir, way_out, runtime="runc"),
+    "docker-runsc": lambda data_dir, way_out: DockerDriver(data_dir, way_out, runtime="runsc"),
 }
 DRIVERS = list(_MAKE)
 
@@ -39,10 +40,10 @@ def unusable(name: str) -> str:
 
 
 @asynccontextmanager
-async def open_driver(name: str, data_dir: Path) -> AsyncIterator[Driver]:
+async def open_driver(name: str, data_dir: Path, way_out: WayOut | None = None) -> AsyncIterator[Driver]:
     """A driver with a data directory of its own."""
     try:
-        driver = await _MAKE[name](data_dir).__aenter__()
+        driver = await _MAKE[name](data_dir, way_out).__aenter__()
     except HostUnfit as error:
         if os.environ.get("CI"):
             raise
