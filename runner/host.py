@@ -29,15 +29,21 @@ from sandbox.box import BoxSpec, Driver, Mount
 from sandbox.bubblewrap import BubblewrapDriver
 from sandbox.docker.driver import DockerDriver
 from sandbox.errors import HostUnfit, SandboxError
+from sandbox.gateway.errors import BadName
+from sandbox.gateway.provider import ModelSettings, Provider, ProviderName
+from sandbox.gateway.settings import GatewaySettings
 from sandbox.gvisor.driver import GvisorDriver
 from sandbox.limits import SIZES
+from sandbox.stored import WayOut
 
 log = structlog.get_logger()
 
 DRIVERS: Mapping[str, Callable[[RunnerSettings], Driver]] = {  # the best first
-    "gvisor": lambda settings: GvisorDriver(settings.box_data_dir),
-    "docker": lambda settings: DockerDriver(settings.box_data_dir, runtime=settings.box_docker_runtime, image=settings.box_docker_image),
-    "bubblewrap": lambda settings: BubblewrapDriver(settings.box_data_dir),
+    "gvisor": lambda settings: GvisorDriver(settings.box_data_dir, way_out(settings)),
+    "docker": lambda settings: DockerDriver(
+        settings.box_data_dir, way_out(settings), runtime=settings.box_docker_runtime, image=settings.box_docker_image
+    ),
+    "bubblewrap": lambda settings: BubblewrapDriver(settings.box_data_dir, way_out(settings)),
 }
 SIGN_OF_LIFE_S = 5.0
 SWEEP_S = 60.0
@@ -108,6 +114,19 @@ async def open_host(settings: RunnerSettings, redis: ArqRedis, harnesses: Mappin
             artifacts=artifacts,
             checkouts=Checkouts(driver, artifacts, data / "checkouts"),
         )
+
+
+def way_out(settings: RunnerSettings) -> WayOut:
+    """How boxes of this host reach the outside. Raises HostMisconfigured."""
+    try:
+        providers: dict[ProviderName, Provider] = {
+            "anthropic": Provider("anthropic", settings.anthropic_base_url, settings.anthropic_api_key),
+            "openai": Provider("openai", settings.openai_base_url, settings.openai_api_key),
+        }
+    except BadName as error:
+        raise HostMisconfigured(f"ANTHROPIC_BASE_URL or OPENAI_BASE_URL cannot be used: {error}") from error
+    gateway = GatewaySettings(allowed_ports=frozenset(settings.box_allowed_ports), allow_private=tuple(settings.box_allow_private))
+    return WayOut(settings=gateway, models=ModelSettings(providers=providers))
 
 
 @contextlib.asynccontextmanager

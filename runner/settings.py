@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from box_review.places import default_data_dir
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _words(value: object) -> object:
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
 
 
 class RunnerSettings(BaseSettings):
@@ -25,6 +29,10 @@ class RunnerSettings(BaseSettings):
         box_lease_s: seconds after which the jobs of a host that fell silent are taken over.
         box_freeze_after_s: idle boxes are frozen in memory (warm) after this, 0 never.
         box_freeze_cold_after_s: idle boxes go to disk (cold) after this, unless that would lose a process.
+        box_allowed_ports: ports outside that boxes with a network may reach, separated by commas.
+        box_allow_private: networks (CIDR, separated by commas) that they may reach although they are private.
+        anthropic_api_key, openai_api_key: keys of model providers. They stay in the gateway; no box sees them.
+        anthropic_base_url, openai_base_url: where their calls go.
         box_retention_s: how long the frozen boxes of a review are kept.
     """
 
@@ -40,6 +48,12 @@ class RunnerSettings(BaseSettings):
     box_lease_s: Annotated[float, Field(ge=1, le=600)] = 15.0
     box_freeze_after_s: Annotated[float, Field(ge=0)] = 600.0
     box_freeze_cold_after_s: Annotated[float, Field(ge=0)] = 3600.0
+    box_allowed_ports: Annotated[frozenset[int], NoDecode, BeforeValidator(_words)] = frozenset({80, 443})
+    box_allow_private: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_words)] = ()
+    anthropic_api_key: SecretStr | None = None
+    anthropic_base_url: str = "https://api.anthropic.com"
+    openai_api_key: SecretStr | None = None
+    openai_base_url: str = "https://api.openai.com/v1"
     box_retention_s: Annotated[float, Field(ge=60)] = 7 * 24 * 3600.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"

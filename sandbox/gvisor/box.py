@@ -125,15 +125,8 @@ class GvisorBox(LayeredBox):
         fs = self.keeper.rootfs
         binds = [(path, path) for path in fs.programs] + [(_RUNTIME, "/.box")]
         binds += [(f"/box/mounts/{number}", mount.target) for number, mount in enumerate(self.mounts)]
-        arguments = [
-            f"{PORT}=gateway",
-            *self.limits.rlimits(_BOUNDED_WITHIN),
-            f"pids={self.limits.pids}",
-            "user=1000",
-            "keys",
-            "filter=/.box/seccomp.bpf",
-        ]
-        return bundle(_ROOT, [*fs.supervisor, *arguments], binds)
+        arguments = [f"{PORT}=gateway", f"pids={self.limits.pids}", "user=1000", "keys", "filter=/.box/seccomp.bpf"]
+        return bundle(_ROOT, [*fs.supervisor, *arguments], binds, self.limits.rlimits(_BOUNDED_WITHIN))
 
     # Freezing
 

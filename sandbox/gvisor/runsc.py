@@ -69,14 +69,16 @@ def _ask(program: str, *words: str) -> str:
     return done.stdout + done.stderr
 
 
-def bundle(root: str, argv: Sequence[str], binds: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def bundle(root: str, argv: Sequence[str], binds: Sequence[tuple[str, str]], rlimits: Sequence[str]) -> dict[str, Any]:
     """The OCI description of a box.
 
     Args:
         root: its files, as the keeper sees them.
         argv: its first process.
         binds: (source as the keeper sees it, target), all read-only.
+        rlimits: `RLIMIT_X=value` of every process.
     """
+    pairs = [word.split("=") for word in rlimits]
     mounts: list[dict[str, Any]] = [
         {"destination": "/proc", "type": "proc"},
         {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup"},
@@ -96,7 +98,7 @@ def bundle(root: str, argv: Sequence[str], binds: Sequence[tuple[str, str]]) -> 
             "user": {"uid": 0, "gid": 0},
             "capabilities": {kind: list(_CAPABILITIES) for kind in ("bounding", "effective", "permitted")},
             "noNewPrivileges": True,
-            "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 8192, "hard": 8192}],
+            "rlimits": [{"type": name, "soft": int(value), "hard": int(value)} for name, value in pairs],
         },
         "mounts": mounts,
         "linux": {"namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")]},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found,unused-ignore]
 import os
-import resource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,21 +11,28 @@ if TYPE_CHECKING:
 
 
 class Rules:
-    """What holds for every program: `limits` as (RLIMIT, value), the user to become (None to stay), and whether ^C is our business."""
+    """What holds for every program: `limits` as (RLIMIT_X, value), the user to become (None to stay), and whether ^C is our business."""
 
     def __init__(self) -> None:
         self.keys = False
-        self.limits: list[tuple[int, int]] = []
+        self.limits: list[tuple[str, int]] = []
         self.user: int | None = None
 
     def apply(self) -> None:
         """Put them on this process."""
-        for kind, value in self.limits:
-            resource.setrlimit(kind, (value, value))
+        for name, value in self.limits:
+            bound(name, value)
         if self.user is not None:
             os.setgroups([])
             os.setresgid(self.user, self.user, self.user)
             os.setresuid(self.user, self.user, self.user)
+
+
+def bound(name: str, value: int) -> None:
+    """Set a limit of this process, by its name in `resource`."""
+    import resource  # here: a box whose limits are set for it need not load it
+
+    resource.setrlimit(getattr(resource, name), (value, value))
 
 
 def fork(work: Callable[[], None], stdio: Sequence[int], rules: Rules, terminal: bool = False) -> int:

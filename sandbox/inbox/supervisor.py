@@ -14,7 +14,6 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found,unused-ignore]
 import _socket
 import os
-import resource
 import select
 import sys
 
@@ -392,5 +391,5 @@ def main() -> None:
         elif name.isdigit():
             services[int(name)] = value.encode()
         else:
-            rules.limits.append((getattr(resource, name), int(value)))
+            rules.limits.append((name, int(value)))
     Supervisor(rules, bounds, services).run()
