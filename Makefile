@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo serve test check bench lock clean
+.PHONY: help demo serve test check bench image lock clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ check: .venv/dev
 ## bench  measure, each figure against a baseline in the same run; JSON lines
 bench: .venv/dev
 	@$(BIN)/python -m bench
+
+## image  build a Docker image for boxes: make image RUNTIME=node|python|golang|ruby|rust [FROM=debian]
+image:
+	@sandbox/docker/images/build "$(RUNTIME)" $(if $(filter debian,$(FROM)),--debian)
 
 ## lock   resolve the dependencies anew (needs `pip install uv` in .venv)
 lock:

@@ -1,4 +1,4 @@
-"""`python -m bench [boxes] [reviews]`: all by default."""
+"""`python -m bench [boxes] [gateway] [reviews]`: all by default."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import boxes, reviews
+from bench import boxes, gateway, reviews
 
-PARTS = {"boxes": boxes.run, "reviews": reviews.run}
+PARTS = {"boxes": boxes.run, "gateway": gateway.run, "reviews": reviews.run}
 
 
 async def main(names: list[str]) -> None:
