@@ -8,6 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import structlog
+
 from bench import boxes, gateway, reviews
 
 PARTS = {"boxes": boxes.run, "gateway": gateway.run, "reviews": reviews.run}
@@ -15,6 +17,7 @@ PARTS = {"boxes": boxes.run, "gateway": gateway.run, "reviews": reviews.run}
 
 async def main(names: list[str]) -> None:
     """Measure the parts named."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))  # warnings; figures go to stdout
     for name in names or list(PARTS):
         folder = Path(tempfile.mkdtemp(prefix="bx-"))
         folder.chmod(0o755)  # the users of boxes pass through
