@@ -141,7 +141,7 @@ class DockerBox(LinkedBox):
             digest = await self.host.engine.digest(self.tag)
             if digest != written:
                 raise ImageCorrupt(f"the Docker image {self.tag} is {digest or 'gone'}, where {written} was frozen")
-            self.record.base, self.record.image = digest, None
+            self.record.base, self.record.image = written, None
         await self.boot()
         if image is not None:
             await self.host.engine.untag(self.tag)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import docker
 import docker.errors
+import docker.types
 import requests
 
 from sandbox.box import HOME, Mount
