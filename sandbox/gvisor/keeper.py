@@ -49,6 +49,7 @@ class Keeper:
     def __init__(self, view: View, process: asyncio.subprocess.Process, control: socket.socket, pipes: tuple[int, int]) -> None:
         self._view, self._process, self._control = view, process, control
         self._first_pid = process.pid
+        self._calls, self._heard = 0, b""
         self.box_in, self.box_out = pipes
 
     def start_box(self, words: Sequence[str]) -> None:
@@ -61,17 +62,29 @@ class Keeper:
 
     async def call(self, words: Sequence[str], *, stdin: str = "/dev/null", stdout: str = "/box/log/out") -> tuple[int, str]:
         """Run a command to its end; returns its exit code and what it complained about. Raises BoxDead after a minute."""
-        self._tell(f'cat {stdin} | {" ".join(words)} >{stdout} 2>/box/log/err; echo "$?" >&2')  # runsc cannot wait for a file
+        self._calls += 1
+        # runsc cannot wait for a file: it gets its stdin through a pipe.
+        self._tell(f'cat {stdin} | {" ".join(words)} >{stdout} 2>/box/log/err; echo "{self._calls} $?" >&2')
         try:
             async with asyncio.timeout(CALL_S):
-                answer = await asyncio.get_running_loop().sock_recv(self._control, 64)
+                code = await self._answer(self._calls)
         except TimeoutError as error:
             raise BoxDead(f"`{words[-1]}` took more than {CALL_S:.0f} s") from error
-        except OSError as error:
-            raise BoxDead("the box's keeper has ended") from error
-        if not answer.strip().isdigit():
-            raise BoxDead("the box's keeper has ended")
-        return int(answer), self.complaint("err")
+        return code, self.complaint("err")
+
+    async def _answer(self, number: int) -> int:
+        """The exit code of a call; answers to calls that nobody waits for any more are passed over."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                while b"\n" not in self._heard:
+                    self._heard += await loop.sock_recv(self._control, 64) or b"the end\n"
+                line, _, self._heard = self._heard.partition(b"\n")
+                answered, code = line.split()
+                if int(answered) == number:
+                    return int(code)
+            except (OSError, ValueError) as error:
+                raise BoxDead("the box's keeper has ended") from error
 
     def complaint(self, name: str) -> str:
         """The end of what a command wrote to its log."""
