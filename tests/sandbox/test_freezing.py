@@ -56,7 +56,7 @@ async def test_programs_of_three_kinds_go_on_where_they_were(data_dir: Path) -> 
         await start(box, *names)
         report = await box.freeze(Freeze.COLD)
         assert (report.memory, report.note, box.state, box.frozen) == (True, None, BoxState.PAUSED, Freeze.COLD)
-        assert not _host_processes("runsc")
+        assert not _host_processes(box.id)
         assert not (data_dir / "h" / "boxes" / box.id / "upper").exists()
         resumed = await box.resume()
         assert (resumed.memory, resumed.note) == (True, None)
