@@ -28,7 +28,7 @@ from runner.settings import RunnerSettings
 from sandbox.box import BoxSpec, Driver, Mount
 from sandbox.bubblewrap import BubblewrapDriver
 from sandbox.docker.driver import DockerDriver
-from sandbox.errors import HostUnfit, SandboxError
+from sandbox.errors import SandboxError
 from sandbox.gateway.errors import BadName
 from sandbox.gateway.provider import ModelSettings, Provider, ProviderName
 from sandbox.gateway.settings import GatewaySettings
@@ -139,7 +139,7 @@ async def open_driver(settings: RunnerSettings) -> AsyncIterator[Driver]:
         for name in names[:-1]:
             try:
                 driver = await _open(stack, DRIVERS[name](settings))
-            except HostUnfit as error:
+            except SandboxError as error:
                 log.info("a better driver cannot be used here", driver=name, reason=str(error))
             else:
                 yield driver

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -21,6 +20,7 @@ MAX_REQUEST_BYTES = 200_000
 CONNECT_S = 20.0
 ANSWER_S = 10.0
 _BACKLOG_BYTES = 1 << 20
+_UNREAD_BYTES = 64 << 20  # a box that answers but does not read is not ours any more
 _MAX_CONNECTIONS = 256
 _T = TypeVar("_T")
 
@@ -30,30 +30,26 @@ class Inlet:
 
     def __init__(self, link: SupervisorLink, ident: int, stream: int) -> None:
         self._link, self._ident, self._stream = link, ident, stream
-        self._pieces: deque[bytes] = deque()
-        self._size = 0
+        self._waiting = bytearray()
         self._ended = False
         self._news = asyncio.Event()
 
     async def read(self) -> bytes:
         """All that has come, at least one byte; empty at the end."""
-        while not self._pieces and not self._ended:
+        while not self._waiting and not self._ended:
             self._news.clear()
             await self._news.wait()
-        data = b"".join(self._pieces)
-        self._pieces.clear()
-        self._size = 0
+        data = bytes(self._waiting)
+        self._waiting.clear()
         if data:
             self._link.send(b"c", self._ident, b"%d" % len(data), self._stream)
         return data
 
     def feed(self, data: bytes) -> None:
         """Take a piece from the box; an empty one is the end. Raises BadFrame if it sends more than it may."""
-        self._size += len(data)
-        if self._size > wire.WINDOW:
+        if len(self._waiting) + len(data) > wire.WINDOW:
             raise wire.BadFrame("more data than there was credit for")
-        if data:
-            self._pieces.append(data)
+        self._waiting += data
         self._ended = self._ended or not data
         self._news.set()
 
@@ -86,7 +82,9 @@ class Outlet:
             await self._link.drained()
 
     def grant(self, count: int) -> None:
-        """The other side has read that much."""
+        """The other side has read that much. Raises BadFrame if it says it read more than it was sent."""
+        if count < 0 or self._credit + count > wire.WINDOW:
+            raise wire.BadFrame("credit for what was never sent")
         self._credit += count
         self._room.set()
 
@@ -132,7 +130,7 @@ class Channel:
     def end(self, error: BoxDead) -> None:
         """The box is gone."""
         self.input.closed = True
-        self.input.grant(0)
+        self.input.grant(0)  # wakes who waits for room
         self.output.end()
         self.errors.end()
         if not self.exited.done():
@@ -158,6 +156,7 @@ class SupervisorLink:
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._channels: dict[int, Channel] = {}
         self._answers: dict[int, asyncio.Future[int]] = {}
+        self._connections = 0
         self._outgoing = bytearray()
         self._drained = asyncio.Event()
         self._drained.set()
@@ -226,7 +225,7 @@ class SupervisorLink:
     @property
     def busy(self) -> bool:
         """True while a program runs for a caller or talks to the gateway."""
-        return bool(self.active) or any(ident >= wire.CONNECTIONS for ident in self._channels)
+        return bool(self.active) or bool(self._connections)
 
     def start(self, kind: bytes, words: Sequence[bytes]) -> Channel:
         """Start a program (`x`) or a file operation (`f`). Raises BadRequest, BoxDead."""
@@ -260,6 +259,8 @@ class SupervisorLink:
         if not self.dead:
             self._outgoing += wire.pack(kind, ident, payload, stream)
             self._flush()
+            if len(self._outgoing) > _UNREAD_BYTES:
+                self._loop.call_soon(self._die)
 
     async def drained(self) -> None:
         """Wait while the box does not read."""
@@ -268,6 +269,7 @@ class SupervisorLink:
     def forget(self, channel: Channel) -> None:
         """Stop listening to a channel."""
         if self._channels.pop(channel.ident, None) is not None:
+            self._connections -= channel.ident >= wire.CONNECTIONS
             self.send(b"z", channel.ident)
             channel.end(BoxDead("nobody listens"))
 
@@ -357,6 +359,8 @@ class SupervisorLink:
             self._deliver(channel, kind, stream, payload)
 
     def _deliver(self, channel: Channel, kind: bytes, stream: int, payload: bytes) -> None:
+        if kind == b"d" and stream == wire.STDERR and channel.ident >= wire.CONNECTIONS:
+            raise wire.BadFrame("a connection has one stream each way")
         if kind == b"d":
             {wire.STDOUT: channel.output, wire.STDERR: channel.errors}[stream].feed(payload)
         elif kind == b"c":
@@ -370,7 +374,8 @@ class SupervisorLink:
         if ident < wire.CONNECTIONS or ident in self._channels:
             raise wire.BadFrame("a connection under a wrong id")
         channel = self._open(ident)
-        if sum(1 for other in self._channels if other >= wire.CONNECTIONS) > _MAX_CONNECTIONS:
+        self._connections += 1
+        if self._connections > _MAX_CONNECTIONS:
             channel.leave()
         else:
             self._callbacks.connected(service, channel)

@@ -116,9 +116,9 @@ class LinkedBox(Box):
         return self.record.network
 
     def set_network(self, policy: NetworkPolicy) -> None:
+        self.gateway.set_policy(self.id, policy)
         self.record.network = policy
         self.store.save_box(self.record)
-        self.gateway.set_policy(self.id, policy)
 
     def _env(self) -> dict[str, str]:
         """What every program finds in its environment: the way to the gateway where there is one."""

@@ -178,9 +178,10 @@ class Store:
     def save_headers(self, box_id: str, headers: Mapping[str, Mapping[str, str]]) -> None:
         """Keep the headers that are added to a box's requests, where only the server can read them."""
         if headers:
-            file = self._secrets / f"{box_id}.json"
-            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as opened:
+            part = self._secrets / f"{box_id}.part"
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as opened:
                 json.dump({pattern: dict(values) for pattern, values in headers.items()}, opened)
+            part.replace(self._secrets / f"{box_id}.json")
 
     def headers(self, box_id: str) -> dict[str, dict[str, str]]:
         """What `save_headers` kept."""
@@ -256,6 +257,9 @@ class Store:
         doomed += [folder for folder in self._boxes.glob("bx*") if folder.name not in boxes]
         for folder in doomed:
             self.discard(folder)
+        for file in self._secrets.iterdir():
+            if file.stem not in boxes or file.suffix == ".part":
+                file.unlink()
 
     def trash(self) -> list[tuple[Path, int | None]]:
         """What still waits to be removed: (folder, uid)."""

@@ -136,6 +136,7 @@ class StoredDriver(Driver, Generic[_B]):
 
     async def start(self, record: BoxRecord, headers: Mapping[str, Mapping[str, str]]) -> _B:
         """Keep and boot a new box; one that does not start is deleted."""
+        AttachedHeaders(headers)  # refuses what cannot be attached, before anything is kept
         self.store.save_headers(record.id, headers)
         box = self.adopt(record)
         self.store.save_box(record)
@@ -148,9 +149,9 @@ class StoredDriver(Driver, Generic[_B]):
 
     def adopt(self, record: BoxRecord) -> _B:
         """Know a box from here on."""
+        headers = AttachedHeaders(self.store.headers(record.id))
         box = self.new_box(record)
         self.known[record.id] = box
-        headers = AttachedHeaders(self.store.headers(record.id))
         self.gateway.attach(record.id, BoxAccess(policy=record.network, headers=headers))
         return box
 

@@ -52,7 +52,7 @@ def find_runsc() -> Runsc:
         raise HostUnfit(f"runsc is not installed: {INSTALL}")
     version = _ask(found, "--version").splitlines()[0].removeprefix("runsc version ")
     options = _ask(found, "help", "checkpoint") + _ask(found, "flags")
-    for needed in ("-overlay2", "-image-path", "-leave-running"):
+    for needed in ("-overlay2", "-cgroupfs", "-directfs", "-leave-running"):
         if needed not in options:
             raise HostUnfit(f"runsc {version} is too old ({needed} is missing; 2023 or newer is needed): {INSTALL}")
     checkpoint = [f"--{name}" for name in ("exclude-committed-zero-pages",) if name in options]
