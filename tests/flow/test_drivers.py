@@ -28,8 +28,9 @@ def test_review_on(repository: Callable[..., Repository], data_dir: Path, driver
     record = json.loads(ended.out)
     assert record["status"] == "completed"
     assert {finding["path"] for finding in record["findings"]} == {"a.py"}
-    assert {box["driver"] for box in record["boxes"]} == {driver}
-    assert {"memory" in box["freeze"] for box in record["boxes"]} == {memory}
+    boxes = [lane["box"] for lane in (*record["roles"], record["jury"])]
+    assert {box["driver"] for box in boxes} == {driver}
+    assert {"memory" in box["freeze"] for box in boxes} == {memory}
 
 
 def test_driver_asked_for_that_cannot_be_used_says_what_is_missing(repository: Callable[..., Repository], data_dir: Path) -> None:
@@ -49,4 +50,4 @@ def test_best_driver_is_taken_of_those_that_work(repository: Callable[..., Repos
     command = ["unshare", "-m", "sh", "-c", hide, "sh", sys.executable, "-m", "box_review", "review", str(path), "--format", "json"]
     settings = {"BOX_DATA_DIR": str(data_dir / "d"), "BOX_DRIVER": "auto", "DOCKER_HOST": "unix:///nonexistent.sock"}
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50, env={**os.environ, **settings})
-    assert {box["driver"] for box in json.loads(ended.stdout)["boxes"]} == {"bubblewrap"}, ended.stderr
+    assert json.loads(ended.stdout)["jury"]["box"]["driver"] == "bubblewrap", ended.stderr
