@@ -111,7 +111,7 @@ class ExecResult:
         signal: the signal that ended it, or None.
         stdout, stderr: what it wrote, up to the cap.
         dropped_bytes: how much more it wrote.
-        timed_out: its deadline passed and all it had started was killed.
+        timed_out: its deadline passed and it was killed.
         limit: the limit that was hit while it ran (`memory`, `pids`, `disk`), or None.
         duration_s: wall time.
     """
@@ -279,8 +279,9 @@ class Box(abc.ABC):
         """Run a program to its end.
 
         Args:
-            timeout_s: seconds until it and everything it started is killed.
-            stdin: bytes, or an open file of the host that the program reads itself; None is empty.
+            timeout_s: seconds until it is killed, with its session and all that descends from it. A daemon that has left
+                both lives as long as the box.
+            stdin: bytes, or an open file of the host; None is empty.
             max_output_bytes: cap of stdout and of stderr; what is beyond is counted and thrown away.
             on_output: called with each piece as it comes, before the cap.
 

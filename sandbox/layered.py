@@ -14,7 +14,7 @@ import structlog
 from sandbox.box import Box, BoxSpec, BoxState, Capabilities, Freeze
 from sandbox.errors import SandboxError
 from sandbox.image import Packer, share
-from sandbox.layered_box import LayeredBox
+from sandbox.layered_box import MAX_LAYERS, LayeredBox
 from sandbox.limits import remove_groups
 from sandbox.rootfs import BOX_FOLDERS
 from sandbox.store import LayerRecord
@@ -23,8 +23,6 @@ from sandbox.transfer import Carrier
 from sandbox.users import own, pick_uid
 
 log = structlog.get_logger()
-
-MAX_LAYERS = 30  # beyond this the layers of a snapshot are copied into one
 
 
 class LayeredDriver(StoredDriver[LayeredBox]):
@@ -48,7 +46,8 @@ class LayeredDriver(StoredDriver[LayeredBox]):
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.gateway.__aexit__(kind, error, trace)
-        await asyncio.gather(*(box.put_down() for box in self.known.values()))
+        await self.finish()
+        await asyncio.gather(*(box.put_down() for box in self.known.values()), return_exceptions=True)
         if self._removals:
             await asyncio.gather(*self._removals.values(), return_exceptions=True)
         self.store.close()
@@ -101,10 +100,10 @@ class LayeredDriver(StoredDriver[LayeredBox]):
     async def carry_out(self, box_id: str, folder: Path) -> None:
         box = self.get(box_id)
         async with box.kept():
-            await asyncio.to_thread(Carrier(self.store, self.rootfs).write, box.record, folder)
+            await asyncio.to_thread(Carrier(self.store, self.rootfs, self.name).write, box.record, folder)
 
     async def carry_in(self, folder: Path) -> Box:
-        return self.adopt(await asyncio.to_thread(Carrier(self.store, self.rootfs).read, folder))
+        return self.adopt(await asyncio.to_thread(Carrier(self.store, self.rootfs, self.name).read, folder))
 
     async def delete_snapshot(self, snapshot_id: str) -> None:
         record = self.store.layer(snapshot_id)
@@ -139,6 +138,8 @@ class LayeredDriver(StoredDriver[LayeredBox]):
         for record in self.store.box_records():
             if record.driver != self.name:
                 continue
+            if record.layers and not self.store.layer_fs(record.layers[-1]).exists():
+                record.layers = record.layers[:-1]  # the server died before the upper layer became this snapshot
             if record.state in (BoxState.IDLE, BoxState.RUNNING) or record.frozen is Freeze.WARM:
                 record.state, record.frozen = BoxState.PAUSED, Freeze.COLD
                 record.frozen_at = record.frozen_at or datetime.now(UTC)

@@ -17,12 +17,15 @@ from sandbox.limits import ControlGroup, Hits, Limits
 from sandbox.link import Callbacks
 from sandbox.linked import LinkedBox
 from sandbox.running import Running
-from sandbox.store import BoxRecord
+from sandbox.store import BoxRecord, LayerRecord
 from sandbox.usage import DiskWatch
 from sandbox.users import own
 
 if TYPE_CHECKING:
     from sandbox.layered import LayeredDriver
+
+
+MAX_LAYERS = 30  # beyond this, layers are copied into one
 
 
 class LayeredBox(LinkedBox):
@@ -75,6 +78,8 @@ class LayeredBox(LinkedBox):
 
     async def boot(self) -> None:
         await self.halt()  # what is left of a box that died
+        if not self.upper.exists():
+            self.empty_upper()
         self.group = ControlGroup(self.id)
         self.group.open(self.bounds)
         try:
@@ -88,21 +93,28 @@ class LayeredBox(LinkedBox):
         running, self.running = self.running, None
         if running is not None:
             await running.stop()
-        self.group.close()
+        await self._close_group()
+
+    async def _close_group(self) -> None:
+        """Remove the control group; the kernel needs a moment to see that its processes are gone."""
+        for _ in range(40):
+            if self.group.close():
+                return
+            await asyncio.sleep(0.025)
 
     async def put_down(self) -> None:
         """The server stops: end all processes, after freezing those that can be."""
         await self.halt()
 
-    async def snapshot(self) -> str:
+    async def take_snapshot(self) -> str:
         async with self._lock, self.quiet():
             layer, folder = self.store.new_layer(self.record.uid, self.record.layers)
             alive = self.running is not None and (self.record.frozen is Freeze.WARM or await self.running.link.ask("ps") > 0)
-            if alive or self.record.frozen is Freeze.COLD:
+            if alive or self.record.frozen is Freeze.COLD or len(self.record.layers) >= MAX_LAYERS:
                 await self._copy_upper(folder / "fs")
+                self.store.save_layer(layer)
             else:
-                await self._move_upper(folder / "fs", layer.id)
-            self.store.save_layer(layer)
+                await self._move_upper(folder / "fs", layer)
             return layer.id
 
     async def _copy_upper(self, target: Path) -> None:
@@ -112,13 +124,17 @@ class LayeredBox(LinkedBox):
         else:
             await asyncio.to_thread(self.packer.copy, self.upper, target)
 
-    async def _move_upper(self, target: Path, layer_id: str) -> None:
-        """The upper layer becomes the snapshot and the box goes on with an empty one: constant time."""
+    async def _move_upper(self, target: Path, layer: LayerRecord) -> None:
+        """The upper layer becomes the snapshot and the box goes on with an empty one: constant time.
+
+        Records come first: a server that dies in between finds a layer without files, and the files where they were.
+        """
         await self.halt()
+        self.store.save_layer(layer)
+        self.record.layers = (*self.record.layers, layer.id)
+        self.store.save_box(self.record)
         self.upper.rename(target)
         self.empty_upper()
-        self.record.layers = (*self.record.layers, layer_id)
-        self.store.save_box(self.record)
         await self.boot()
 
     def empty_upper(self) -> None:
@@ -137,6 +153,8 @@ class LayeredBox(LinkedBox):
             report, manifest = await self.write_image(part, running)
         except BaseException:
             self._drop(part.name)
+            if self.running is None:
+                await self.boot()  # the files are where they were
             raise
         self._drop("image")
         part.rename(self.folder / "image")

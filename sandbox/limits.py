@@ -91,6 +91,8 @@ class ControlGroup:
 
     def open(self, limits: Limits) -> None:
         """Make the group with its bounds; a controller that refuses is left out of `controls`."""
+        if self._unified and self._folders:
+            _delegate(next(iter(self._folders.values())).parent)
         for name, folder in list(self._folders.items()):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -115,11 +117,16 @@ class ControlGroup:
                 found[name] = _counter(self._folders[name] / file, key)
         return found
 
-    def close(self) -> None:
-        """Remove the group; its processes must be gone."""
+    def close(self) -> bool:
+        """Remove the group; False while processes are still in it."""
         for folder in set(self._folders.values()):
-            with contextlib.suppress(OSError):
+            try:
                 folder.rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return False
+        return True
 
     def _write_limits(self, name: str, folder: Path, limits: Limits) -> None:
         if name == "memory":
@@ -133,6 +140,13 @@ class ControlGroup:
         else:
             (folder / "cpu.cfs_period_us").write_text(str(_PERIOD_US), encoding="ascii")
             (folder / "cpu.cfs_quota_us").write_text(str(int(limits.cpus * _PERIOD_US)), encoding="ascii")
+
+
+def _delegate(parent: Path) -> None:
+    """Let groups below `parent` have controllers of their own (control groups v2)."""
+    with contextlib.suppress(OSError):  # what is not there is not enforced, and `controls` says so
+        parent.mkdir(exist_ok=True)
+        (parent / "cgroup.subtree_control").write_text("+memory +pids +cpu", encoding="ascii")
 
 
 def group_of(pid: int, root: Path = _CGROUPS) -> ControlGroup:

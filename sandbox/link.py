@@ -39,19 +39,29 @@ class Inlet:
         while not self._waiting and not self._ended:
             self._news.clear()
             await self._news.wait()
-        data = bytes(self._waiting)
-        self._waiting.clear()
+        data = self.take()
         if data:
             self._link.send(b"c", self._ident, b"%d" % len(data), self._stream)
         return data
 
     def feed(self, data: bytes) -> None:
         """Take a piece from the box; an empty one is the end. Raises BadFrame if it sends more than it may."""
-        if len(self._waiting) + len(data) > wire.WINDOW:
+        if len(self._waiting) + len(data) > wire.WINDOW + wire.LAST_WORDS:
             raise wire.BadFrame("more data than there was credit for")
         self._waiting += data
         self._ended = self._ended or not data
         self._news.set()
+
+    @property
+    def over(self) -> bool:
+        """True if nothing is left to read."""
+        return self._ended and not self._waiting
+
+    def take(self) -> bytes:
+        """What waits now, without waiting for more."""
+        data = bytes(self._waiting)
+        self._waiting.clear()
+        return data
 
     def end(self) -> None:
         """Nothing more comes."""
@@ -106,6 +116,11 @@ class Channel:
     output: Inlet
     errors: Inlet
     exited: asyncio.Future[int]
+
+    @property
+    def over(self) -> bool:
+        """True if a program has ended and all it wrote has been read."""
+        return self.exited.done() and self.output.over and self.errors.over
 
     async def wait(self) -> int:
         """A program's exit code, negative for a signal. Raises BoxDead."""
@@ -219,8 +234,8 @@ class SupervisorLink:
 
     @property
     def active(self) -> int:
-        """How many programs have not ended yet."""
-        return sum(1 for ident, channel in self._channels.items() if ident < wire.CONNECTIONS and not channel.exited.done())
+        """How many programs have not ended yet, or have left words that somebody may still read."""
+        return sum(1 for ident, channel in self._channels.items() if ident < wire.CONNECTIONS and not channel.over)
 
     @property
     def busy(self) -> bool:
@@ -318,6 +333,8 @@ class SupervisorLink:
 
     def _flush(self) -> None:
         if self._held or self._writer < 0:
+            if self._writer >= 0:
+                self._loop.remove_writer(self._writer)
             return
         try:
             while self._outgoing:

@@ -8,10 +8,10 @@ import contextlib
 import dataclasses
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeVar
 
 import structlog
 
@@ -44,6 +44,9 @@ from sandbox.running import Running
 from sandbox.store import BoxRecord, Store, limits_of
 
 log = structlog.get_logger()
+
+_T = TypeVar("_T")
+_CHANGES: set[asyncio.Task[Any]] = set()  # tasks live as long as somebody holds them
 
 FILE_DEADLINE_S = 60.0
 HOOK_DEADLINE_S = 10.0
@@ -153,6 +156,10 @@ class LinkedBox(Box):
         """Bring a cold box back; returns why processes that were frozen did not come back. Raises ImageCorrupt."""
 
     @abc.abstractmethod
+    async def take_snapshot(self) -> str:
+        """See `snapshot`."""
+
+    @abc.abstractmethod
     async def give_up_memory(self) -> None:
         """Forget frozen processes, so that `thaw` brings the files alone."""
 
@@ -199,8 +206,13 @@ class LinkedBox(Box):
         on_output: Callable[[Stream, bytes], None] | None = None,
     ) -> ExecResult:
         channel = await self._start(kind, words)
-        async with self.watching(self._live()) as hits:
-            result = await run_to_end(channel, timeout_s=timeout_s, stdin=stdin, max_output_bytes=max_output_bytes, on_output=on_output)
+        try:
+            async with self.watching(self._live()) as hits:
+                result = await run_to_end(channel, timeout_s=timeout_s, stdin=stdin, max_output_bytes=max_output_bytes, on_output=on_output)
+        except BaseException:
+            channel.kill()
+            channel.leave()
+            raise
         self.last_used = time.monotonic()
         return dataclasses.replace(result, limit=hits.first) if hits.first else result
 
@@ -216,7 +228,7 @@ class LinkedBox(Box):
         return data
 
     async def write_file(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
-        await self._file(path, [b"write", _path(path), b"%o" % mode], stdin=data)
+        await self._file(path, [b"write", _path(path), b"%o" % mode, b"%d" % len(data)], stdin=data)
 
     async def list_dir(self, path: str) -> list[FileInfo]:
         return _infos(await self._file(path, [b"list", _path(path)], max_output_bytes=64 << 20))
@@ -253,9 +265,17 @@ class LinkedBox(Box):
         return 0.0 if running is not None and running.link.busy else time.monotonic() - self.last_used
 
     async def freeze(self, kind: Freeze) -> FreezeReport:
+        self._check_there()
         if self.record.frozen is None and self.record.before_freeze:
             await self._hook(self.record.before_freeze, {})
+        return await to_its_end(self._freeze(kind))
+
+    async def _freeze(self, kind: Freeze, *, idle_s: float = -1.0) -> FreezeReport:
+        """Freeze; with `idle_s`, only if it has been idle that long by now."""
         async with self._lock:
+            self._check_there()
+            if self.idle_s <= idle_s:
+                raise BoxBusy(f"box {self.id} is in use again")
             if self.record.frozen is kind:
                 raise BoxBusy(f"box {self.id} is frozen already ({kind})")
             started = time.monotonic()
@@ -271,9 +291,17 @@ class LinkedBox(Box):
         if self.record.keep_alive or self.running is None or self.running.link.dead:
             return
         if self.record.frozen is None and self.idle_s > warm_after_s:
-            await self.freeze(Freeze.WARM)
+            await self._freeze_idle(Freeze.WARM, warm_after_s)
         elif self.record.frozen is Freeze.WARM and self.idle_s > cold_after_s and await self.can_go_cold():
-            await self.freeze(Freeze.COLD)
+            await self._freeze_idle(Freeze.COLD, cold_after_s)
+
+    async def _freeze_idle(self, kind: Freeze, idle_s: float) -> None:
+        if self.record.frozen is None and self.record.before_freeze:
+            used = self.last_used
+            await self._hook(self.record.before_freeze, {})
+            self.last_used = used
+        with contextlib.suppress(BoxBusy):  # somebody needs it after all
+            await to_its_end(self._freeze(kind, idle_s=idle_s))
 
     async def can_go_cold(self) -> bool:
         """True if a cold freeze would lose no process."""
@@ -287,16 +315,24 @@ class LinkedBox(Box):
         return FreezeReport(Freeze.WARM, memory=True, processes=stopped)
 
     async def resume(self, *, memory: bool = True) -> ResumeReport:
+        self._check_there()
+        report = await to_its_end(self._resume_locked(memory=memory))
+        if self.record.after_resume:
+            variables = {"BOX_AWAY_S": f"{report.away_s:.0f}", "BOX_RESTORED": "memory" if report.memory else "files"}
+            await self._hook(self.record.after_resume, variables)
+        return report
+
+    async def _resume_locked(self, *, memory: bool) -> ResumeReport:
         async with self._lock:
             if self.record.frozen is None:
                 raise BoxBusy(f"box {self.id} is not frozen")
             if not memory:
                 await self.give_up_memory()
-            report = await self._resume()
-        if self.record.after_resume:
-            variables = {"BOX_AWAY_S": f"{report.away_s:.0f}", "BOX_RESTORED": "memory" if report.memory else "files"}
-            await self._hook(self.record.after_resume, variables)
-        return report
+            return await self._resume()
+
+    async def snapshot(self) -> str:
+        self._check_there()
+        return await to_its_end(self.take_snapshot())
 
     async def wake(self) -> None:
         """Resume it if it is frozen, whoever asks first."""
@@ -328,6 +364,9 @@ class LinkedBox(Box):
     # Life and death
 
     async def delete(self) -> None:
+        await to_its_end(self._delete())
+
+    async def _delete(self) -> None:
         async with self._lock:
             if self.record.state is BoxState.DELETED:
                 return
@@ -345,8 +384,12 @@ class LinkedBox(Box):
     def save(self, state: BoxState, frozen: Freeze | None = None) -> None:
         """Move to a state, on disk too."""
         self.record.state, self.record.frozen = state, frozen
-        self.record.frozen_at = datetime.now(UTC) if frozen else None
+        self.record.frozen_at = (self.record.frozen_at or datetime.now(UTC)) if frozen else None
         self.store.save_box(self.record)
+
+    def _check_there(self) -> None:
+        if self.record.state is BoxState.DELETED:
+            raise BoxDead(f"box {self.id} was deleted")
 
     def _live(self, *, frozen_too: bool = False) -> Running:
         """The running supervisor. Raises BoxBusy while frozen, BoxDead when it is gone."""
@@ -366,11 +409,28 @@ class LinkedBox(Box):
         if not link.active and not await link.ask("ps"):
             yield
             return
-        await link.ask("stop")
         try:
+            await link.ask("stop")
             yield
         finally:
             await link.ask("cont")
+
+
+async def to_its_end(change: Coroutine[Any, Any, _T]) -> _T:
+    """Wait for a change of state, which goes on when the one who waits for it is cancelled: a box is never left half-way."""
+    task = asyncio.ensure_future(change)
+    _CHANGES.add(task)
+    task.add_done_callback(_CHANGES.discard)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(_tell_failure)
+        raise
+
+
+def _tell_failure(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.warning("a change of a box's state failed after its caller had gone", error=str(task.exception()))
 
 
 def _path(path: str) -> bytes:

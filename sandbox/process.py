@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import IO
 
@@ -71,17 +71,28 @@ class BoxProcess(Process):
         if not self._tty:
             inlets.append(("stderr", self._channel.errors))
         pumps = [asyncio.ensure_future(_pump(name, inlet, queue)) for name, inlet in inlets]
+        ending = asyncio.ensure_future(self._after_end(pumps, queue))
         try:
-            left = len(pumps)
-            while left:
-                item = await queue.get()
-                if item is None:
-                    left -= 1
-                else:
-                    yield item
+            while (item := await queue.get()) is not None:
+                yield item
+            for name, inlet in inlets:
+                if data := inlet.take():
+                    yield name, data
         finally:
-            for pump in pumps:
-                pump.cancel()
+            for task in (*pumps, ending):
+                task.cancel()
+
+    async def _after_end(self, pumps: Sequence[asyncio.Future[None]], queue: asyncio.Queue[tuple[Stream, bytes] | None]) -> None:
+        """Mark the end: both streams are closed, or the program has ended and what it left behind keeps them open."""
+        ended = asyncio.ensure_future(self._channel.wait())
+        both = asyncio.ensure_future(asyncio.wait(pumps))
+        try:
+            await asyncio.wait([ended, both], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([both], timeout=DRAIN_S)
+        finally:
+            for task in (ended, both):
+                task.cancel()
+        await queue.put(None)
 
     async def write(self, data: bytes) -> None:
         if self._channel.input.closed:
@@ -97,9 +108,13 @@ class BoxProcess(Process):
     def resize(self, rows: int, columns: int) -> None:
         if not self._tty:
             raise BadRequest("this program has no terminal")
+        if not (0 < rows < 1 << 16 and 0 < columns < 1 << 16):
+            raise BadRequest(f"a terminal cannot have {rows} rows and {columns} columns")
         self._channel.resize(rows, columns)
 
     async def signal(self, number: int) -> None:
+        if not 0 < number <= 64:
+            raise BadRequest(f"there is no signal {number}")
         self._channel.signal(number)
 
     async def kill(self) -> None:
@@ -121,7 +136,6 @@ class BoxProcess(Process):
 async def _pump(name: Stream, inlet: Inlet, queue: asyncio.Queue[tuple[Stream, bytes] | None]) -> None:
     while data := await inlet.read():
         await queue.put((name, data))
-    await queue.put(None)
 
 
 class _Collector:
@@ -135,11 +149,15 @@ class _Collector:
     async def collect(self, name: Stream, inlet: Inlet) -> None:
         """Take a stream to its end."""
         while data := await inlet.read():
-            if self._on_output is not None:
-                self._on_output(name, data)
-            room = max(0, self._cap - len(self.kept[name]))
-            self.kept[name] += data[:room]
-            self.dropped += max(0, len(data) - room)
+            self.add(name, data)
+
+    def add(self, name: Stream, data: bytes) -> None:
+        """Take a piece."""
+        if data and self._on_output is not None:
+            self._on_output(name, data)
+        room = max(0, self._cap - len(self.kept[name]))
+        self.kept[name] += data[:room]
+        self.dropped += max(0, len(data) - room)
 
 
 async def run_to_end(
@@ -161,6 +179,8 @@ async def run_to_end(
     try:
         code, timed_out = await _await_end(channel, timeout_s)
         await asyncio.wait(streams, timeout=DRAIN_S)
+        collector.add("stdout", channel.output.take())
+        collector.add("stderr", channel.errors.take())
     except asyncio.CancelledError:
         channel.kill()
         raise

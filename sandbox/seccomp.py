@@ -1,8 +1,8 @@
 """The system calls a box may not make, as a BPF program for `bwrap --seccomp`.
 
 What is denied is what reaches past namespaces or into other processes: kernel keyrings (not
-namespaced), ptrace and its kin, io_uring, bpf, new user namespaces, and typing into a terminal
-(TIOCSTI). Everything else is left to the namespaces and the missing capabilities.
+namespaced), ptrace and its kin, io_uring, bpf, new user namespaces, limits of other processes, and typing into
+a terminal (TIOCSTI). Everything else is left to the namespaces and the missing capabilities.
 Figures behind the list: isolation probe in docs/security.md. Numbers: Linux' syscall tables.
 """
 
@@ -31,6 +31,7 @@ class _Abi:
     clone: int
     unshare: int
     ioctl: int
+    prlimit: int
 
 
 _SAME_EVERYWHERE = (
@@ -51,6 +52,7 @@ _ABIS = {
         clone=56,
         unshare=272,
         ioctl=16,
+        prlimit=302,
     ),
     "aarch64": _Abi(
         audit_arch=0xC00000B7,
@@ -62,6 +64,7 @@ _ABIS = {
         clone=220,
         unshare=97,
         ioctl=29,
+        prlimit=261,
     ),
 }
 _CLONE3 = 435
@@ -87,6 +90,8 @@ def program(machine: str | None = None) -> bytes:
     checks += [_op(_JEQ, _CLONE3, 0, 1), _op(_RET, _ENOSYS)]
     for number in (abi.clone, abi.unshare):
         checks += [_op(_JEQ, number, 0, 4), _load(_ARG0), _op(_JSET, _CLONE_NEWUSER, 0, 1), _op(_RET, _EPERM), _load(_NR)]
+    # Limits of other processes: the first one's would end the box.
+    checks += [_op(_JEQ, abi.prlimit, 0, 4), _load(_ARG0), _op(_JEQ, 0, 1, 0), _op(_RET, _EPERM), _load(_NR)]
     checks += [_op(_JEQ, abi.ioctl, 0, 5), _load(_ARG1)]
     checks += [_op(_JEQ, _TIOCSTI, 1, 0), _op(_JEQ, _TIOCLINUX, 0, 1), _op(_RET, _EPERM), _load(_NR)]
     return b"".join([*checks, _op(_RET, _ALLOW)])

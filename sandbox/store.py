@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+import structlog
 from pydantic import BaseModel, ValidationError
 
 from sandbox.box import BoxState, Freeze
@@ -29,6 +30,8 @@ from sandbox.gateway.policy import NetworkPolicy
 from sandbox.image import Manifest
 from sandbox.limits import Limits
 from sandbox.users import own
+
+log = structlog.get_logger()
 
 BOX_ID = re.compile(r"^bx[0-9a-f]{16}$")
 LAYER_ID = re.compile(r"^sn[0-9a-f]{14}$")
@@ -94,6 +97,7 @@ class Store:
         self._boxes, self._layers, self._trash = data_dir / "boxes", data_dir / "layers", data_dir / "trash"
         self._secrets = data_dir / "secrets"
         self._lock: int | None = None
+        self._making: set[str] = set()  # folders that have no record yet, and that a sweep must spare
 
     def open(self) -> None:
         """Make the folders and take the lock. Raises HostUnfit when another process holds it, or the place cannot be used."""
@@ -144,6 +148,7 @@ class Store:
     def new_box(self, uid: int | None) -> tuple[str, Path]:
         """Id and folder of a new box; only the box's user can enter it."""
         box_id = "bx" + secrets.token_hex(8)
+        self._making.add(box_id)
         folder = self._boxes / box_id
         folder.mkdir(mode=0o700)
         own(folder, uid)
@@ -151,6 +156,7 @@ class Store:
 
     def adopt_box(self, box_id: str) -> None:
         """Make the folder of a box that comes with its id."""
+        self._making.add(box_id)
         self.box_dir(box_id).mkdir(mode=0o700)
 
     def box_dir(self, box_id: str) -> Path:
@@ -166,6 +172,7 @@ class Store:
     def new_layer(self, uid: int | None, below: tuple[str, ...]) -> tuple[LayerRecord, Path]:
         """A new layer's record, not yet saved, and its folder without `fs`."""
         layer_id = "sn" + secrets.token_hex(7)
+        self._making.add(layer_id)
         folder = self._layers / layer_id
         folder.mkdir(mode=0o700)
         own(folder, uid)
@@ -174,6 +181,7 @@ class Store:
     def save_box(self, record: BoxRecord) -> None:
         """Replace a box's record."""
         _save(self._boxes / record.id / "box.json", record)
+        self._making.discard(record.id)
 
     def save_headers(self, box_id: str, headers: Mapping[str, Mapping[str, str]]) -> None:
         """Keep the headers that are added to a box's requests, where only the server can read them."""
@@ -198,6 +206,7 @@ class Store:
     def save_layer(self, record: LayerRecord) -> None:
         """Replace a layer's record."""
         _save(self._layers / record.id / "layer.json", record)
+        self._making.discard(record.id)
 
     def layer(self, layer_id: str) -> LayerRecord:
         """A snapshot that was not deleted. Raises BoxNotFound."""
@@ -242,24 +251,39 @@ class Store:
             return None
         return target
 
+    def adopt_layer(self, layer_id: str, uid: int | None) -> Path:
+        """Make the folder of a layer that comes with its id; returns it."""
+        self._making.add(layer_id)
+        folder = self._layers / layer_id
+        folder.mkdir(mode=0o700)
+        own(folder, uid)
+        return folder
+
+    def give_up(self, made_id: str) -> None:
+        """What was being made under this id will not be: a sweep may remove it."""
+        self._making.discard(made_id)
+
     def discard_unused(self) -> None:
-        """Move folders without a record, and deleted layers that nothing rests on, to the trash."""
-        used: set[str] = set()
-        for record in self.box_records():
-            used.update(record.layers)
+        """Move folders that never got a record, and deleted layers that nothing rests on, to the trash.
+
+        A record that is there but cannot be read is no reason to delete anything.
+        """
         layers = {record.id: record for record in self.layer_records()}
-        for layer in layers.values():
-            if not layer.deleted:
-                used.update(layer.layers)
-        doomed = [self._layers / layer.id for layer in layers.values() if layer.id not in used]
-        doomed += [folder for folder in self._layers.glob("sn*") if folder.name not in layers]
-        boxes = {record.id for record in self.box_records()}
-        doomed += [folder for folder in self._boxes.glob("bx*") if folder.name not in boxes]
+        boxes = list(self.box_records())
+        doomed = [folder for folder in self._boxes.glob("bx*") if self._never_finished(folder, "box.json")]
+        doomed += [folder for folder in self._layers.glob("sn*") if self._never_finished(folder, "layer.json")]
+        if len(boxes) == len(list(self._boxes.glob("bx*/box.json"))):
+            used = {layer_id for record in boxes for layer_id in record.layers}
+            used |= {layer_id for layer in layers.values() if not layer.deleted for layer_id in layer.layers}
+            doomed += [self._layers / layer_id for layer_id in layers.keys() - used - self._making]
         for folder in doomed:
             self.discard(folder)
         for file in self._secrets.iterdir():
-            if file.stem not in boxes or file.suffix == ".part":
+            if not (self._boxes / file.stem).exists():
                 file.unlink()
+
+    def _never_finished(self, folder: Path, record: str) -> bool:
+        return folder.name not in self._making and not (folder / record).exists()
 
     def trash(self) -> list[tuple[Path, int | None]]:
         """What still waits to be removed: (folder, uid)."""
@@ -292,5 +316,8 @@ def _save(path: Path, record: BaseModel) -> None:
 def _load(path: Path, model: type[_M]) -> _M | None:
     try:
         return model.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        log.warning("a record cannot be read; what it describes stays as it is", file=str(path), error=str(error)[:300])
         return None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -54,6 +55,7 @@ class StoredDriver(Driver, Generic[_B]):
         self.store = Store(data_dir)
         self.data_dir = data_dir
         self.known: dict[str, _B] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._way_out = way_out or WayOut()
         self._gateway: Gateway | None = None
         self._rootfs: Rootfs | None = None
@@ -140,12 +142,33 @@ class StoredDriver(Driver, Generic[_B]):
         self.store.save_headers(record.id, headers)
         box = self.adopt(record)
         self.store.save_box(record)
+        booting = asyncio.ensure_future(box.boot())
         try:
-            await box.boot()
+            await asyncio.shield(booting)
+        except asyncio.CancelledError:
+            self.later(self._abandon(box, booting))
+            raise
         except BaseException:
             await box.delete()
             raise
         return box
+
+    async def _abandon(self, box: _B, booting: asyncio.Future[None]) -> None:
+        """Delete a box that nobody will know of, once its start has come to its end."""
+        await asyncio.wait([booting])
+        if not booting.cancelled():
+            booting.exception()
+        await box.delete()
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something without making anyone wait."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def finish(self) -> None:
+        """Wait for all that was put off."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def adopt(self, record: BoxRecord) -> _B:
         """Know a box from here on."""

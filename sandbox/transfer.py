@@ -37,6 +37,7 @@ class Carrier:
 
     store: Store
     rootfs: Rootfs
+    driver: str
 
     def write(self, record: BoxRecord, folder: Path) -> None:
         """Write a box that is frozen cold to `folder`, which must not be there. Raises BoxBusy, DiskFull."""
@@ -54,18 +55,29 @@ class Carrier:
     def read(self, folder: Path) -> BoxRecord:
         """Take a box in, under the id it has. Raises BoxBusy if it is here already, ImageCorrupt, HostUnfit, DiskFull."""
         record, layers = _records(folder)
+        if record.driver != self.driver:
+            raise HostUnfit(f"box {record.id} was frozen by the driver {record.driver}, and this one is {self.driver}")
         if self.store.box_dir(record.id).exists():
             raise BoxBusy(f"box {record.id} is here already")
         for source, _ in record.mounts:
             if not Path(source).exists():
                 raise HostUnfit(f"box {record.id} needs {source}, which this host does not have")
+        try:
+            return self._take(record, layers, folder)
+        except BaseException:
+            for made_id in (record.id, *record.layers):
+                self.store.give_up(made_id)
+            self.store.discard_unused()
+            raise
+
+    def _take(self, record: BoxRecord, layers: tuple[_Layer, ...], folder: Path) -> BoxRecord:
         here = {layer.id: layer.uid for layer in self.store.layer_records()}
         uid = next((here[layer.record.id] for layer in layers if layer.record.id in here), None) or pick_uid(self.store.uids())
         for layer in layers:
             if layer.record.id not in here:
                 self._read_layer(layer, folder / "layers", uid)
+        self.store.adopt_box(record.id)
         home = self.store.box_dir(record.id)
-        home.mkdir(mode=0o700)
         own(home, uid)
         shutil.copytree(folder / "image", home / "image")
         (home / "work").mkdir(mode=0o700)
@@ -82,9 +94,7 @@ class Carrier:
         archive = folder / f"{layer.record.id}.tar.zst"
         if not LAYER_ID.match(layer.record.id) or measure(archive) != layer.archive:
             raise ImageCorrupt(f"{archive} does not match what was written; the carried box is damaged")
-        home = self.store.layer_fs(layer.record.id).parent
-        home.mkdir(mode=0o700)
-        own(home, uid)
+        home = self.store.adopt_layer(layer.record.id, uid)
         Packer(self.rootfs, uid).unpack_anew(archive, home / "fs")
         self.store.save_layer(layer.record.model_copy(update={"uid": uid, "deleted": True}))
 

@@ -108,7 +108,7 @@ class DockerBox(LinkedBox):
             if count > before.get(name, 0):
                 hits.note(name)
 
-    async def snapshot(self) -> str:
+    async def take_snapshot(self) -> str:
         async with self._lock, self.quiet():
             layer, _ = self.store.new_layer(None, ())
             if self.record.frozen is Freeze.COLD and self.record.image is not None:

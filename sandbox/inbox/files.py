@@ -47,24 +47,31 @@ def read(path: bytes, offset: bytes, length: bytes) -> None:
         write_all(1, chunk)
 
 
-def write(path: bytes, mode: bytes) -> None:
-    """Replace a file by what comes on stdin, in one step; its folders are made."""
+def write(path: bytes, mode: bytes, size: bytes) -> None:
+    """Replace a file by what comes on stdin, in one step, if all of it came; its folders are made."""
     folder = os.path.dirname(path)
     if folder:
         os.makedirs(folder, exist_ok=True)
     part = path + b".part-%d" % os.getpid()
     fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, int(mode, 8))
     try:
-        while True:
+        left = int(size)
+        while left:
             chunk = os.read(0, 1 << 16)
             if not chunk:
-                break
+                complain("the data did not come to its end")
+            left -= len(chunk)
             write_all(fd, chunk)
         os.fchmod(fd, int(mode, 8))
         os.replace(part, path)
     except OSError:
         os.unlink(part)
         raise
+
+
+def complain(words: str) -> None:
+    """Fail as an operation of the system would."""
+    raise OSError(5, words)
 
 
 def describe(path: bytes, name: bytes) -> bytes:

@@ -45,17 +45,17 @@ def count_living() -> int:
 
 def count_deleted_files() -> int:
     """How many open or mapped files have been deleted, those in memory not counted."""
-    found: set[str] = set()
+    found: set[bytes] = set()
     for pid in processes():
-        folder = "/proc/%d/fd/" % pid
+        folder = b"/proc/%d/fd/" % pid
         try:
             links = [os.readlink(folder + name) for name in os.listdir(folder)]
-            with open("/proc/%d/maps" % pid) as maps:
-                links += [line.rstrip("\n").partition("/")[2] for line in maps if line.endswith(" (deleted)\n")]
+            with open(b"/proc/%d/maps" % pid, "rb") as maps:
+                links += [line.rstrip(b"\n").partition(b"/")[2] for line in maps if line.endswith(b" (deleted)\n")]
         except OSError:
             continue
-        found.update(link.lstrip("/") for link in links if link.endswith(" (deleted)"))
-    return len([link for link in found if not link.startswith(("memfd:", "dev/", "SYSV"))])
+        found.update(link.lstrip(b"/") for link in links if link.endswith(b" (deleted)"))
+    return len([link for link in found if not link.startswith((b"memfd:", b"dev/", b"SYSV"))])
 
 
 def resident_bytes() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .wire import CHUNK, WINDOW
+from .wire import CHUNK, LAST_WORDS, WINDOW
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +43,29 @@ class Source:
         if not data:
             os.close(self.fd)
         return bool(data)
+
+    def last_words(self) -> bool:
+        """Deliver what lies in the pipe of a program that has ended, whatever the credit; False at the end of the stream.
+
+        At most `LAST_WORDS`: what a program it left behind goes on writing is not meant.
+        """
+        left = LAST_WORDS
+        while left > 0:
+            before = self.credit
+            try:
+                data = os.read(self.fd, min(CHUNK, left))
+            except BlockingIOError:
+                return True
+            except OSError:
+                data = b""
+            left -= len(data)
+            if not self._unheard:
+                self.credit = before - len(data)
+                self._deliver(data)
+            if not data:
+                os.close(self.fd)
+                return False
+        return True
 
     def ignore(self) -> None:
         """Nobody listens any more."""

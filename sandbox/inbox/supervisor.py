@@ -15,6 +15,7 @@ import _signal  # type: ignore[import-not-found,unused-ignore]
 import _socket
 import os
 import select
+import struct
 import sys
 
 from . import files, guard, programs, wire
@@ -35,6 +36,7 @@ class Supervisor:
         self.processes = Processes()
         self.running: dict[int, int] = {}  # pid -> id
         self.terminals: dict[int, int] = {}  # id -> master
+        self.file_work: set[int] = set()  # ids of file operations
         self.sources: dict[tuple[int, int], Source] = {}
         self.sinks: dict[tuple[int, int], Sink] = {}
         self.ready: dict[int, Callable[[], None]] = {}  # descriptor -> what to do when it can be read
@@ -46,6 +48,7 @@ class Supervisor:
         self.frames = wire.Frames()
         self.wake_r, wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         _signal.signal(_signal.SIGCHLD, lambda *_: None)
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # which the kernel keeps from a first process; Python would raise
         _signal.set_wakeup_fd(wake_w, warn_on_full_buffer=False)
         for port, service in services.items():
             self.listen(port, service)
@@ -75,7 +78,18 @@ class Supervisor:
         if not data:
             os._exit(0)
         for kind, stream, ident, payload in self.frames.feed(data):
-            ACTIONS[kind](self, ident, stream, payload)
+            try:
+                ACTIONS[kind](self, ident, stream, payload)
+            except (OSError, ValueError, OverflowError, struct.error) as error:
+                self.fail(kind, ident, error)
+
+    def fail(self, kind: bytes, ident: int, error: Exception) -> None:
+        """A request could not be done: the box is full, or the words made no sense. The box goes on."""
+        if kind in (b"x", b"f"):
+            self.tell(b"d", ident, b"box: %s\n" % str(error).encode("utf-8", "replace"), wire.STDERR)
+            self.tell(b"d", ident, b"", wire.STDOUT)
+            self.tell(b"d", ident, b"", wire.STDERR)
+            self.tell(b"e", ident, b"126")
 
     def tell(self, kind: bytes, ident: int, payload: bytes = b"", stream: int = 0) -> None:
         """Send one frame."""
@@ -211,8 +225,16 @@ class Supervisor:
 
     def start_on_pipes(self, ident: int, work: Callable[[], None]) -> None:
         """Run `work` with three pipes."""
-        (in_r, in_w), (out_r, out_w), (err_r, err_w) = (os.pipe2(os.O_CLOEXEC) for _ in range(3))
-        self.running[programs.fork(work, (in_r, out_w, err_w), self.rules)] = ident
+        fds: list[int] = []
+        try:
+            for _ in range(3):
+                fds += os.pipe2(os.O_CLOEXEC)
+            in_r, in_w, out_r, out_w, err_r, err_w = fds
+            self.running[programs.fork(work, (in_r, out_w, err_w), self.rules)] = ident
+        except OSError:
+            for fd in fds:
+                os.close(fd)
+            raise
         for fd in (in_r, out_w, err_w):
             os.close(fd)
         self.write_to(in_w, ident)
@@ -222,9 +244,14 @@ class Supervisor:
     def start_on_terminal(self, ident: int, size: bytes, work: Callable[[], None]) -> None:
         """Run `work` with a terminal of the given size."""
         master, slave = os.openpty()
-        programs.set_window(master, size)
-        self.running[programs.fork(work, (slave, slave, slave), self.rules, terminal=True)] = ident
-        os.close(slave)
+        try:
+            programs.set_window(master, size)
+            self.running[programs.fork(work, (slave, slave, slave), self.rules, terminal=True)] = ident
+        except Exception:
+            os.close(master)
+            raise
+        finally:
+            os.close(slave)
         self.terminals[ident] = os.dup(master)
         self.write_to(os.dup(master), ident)
         self.read_from(master, ident, wire.STDOUT)
@@ -232,6 +259,7 @@ class Supervisor:
     def file(self, ident: int, _stream: int, payload: bytes) -> None:
         """Do a file operation in a child: a hang harms nothing."""
         self.start_on_pipes(ident, lambda: files.run(payload.split(b"\0")))
+        self.file_work.add(ident)
 
     def reap(self) -> None:
         """Report every program that ended; orphans adopted from the box are reaped in silence."""
@@ -245,10 +273,21 @@ class Supervisor:
             if pid == 0:
                 return
             ident = self.running.pop(pid, None)
+            self.file_work.discard(ident or 0)
             if ident is not None:
                 if ident in self.terminals:
                     os.close(self.terminals.pop(ident))
+                if not self.held:
+                    self.last_words(ident)
                 self.tell(b"e", ident, b"%d" % os.waitstatus_to_exitcode(status))
+
+    def last_words(self, ident: int) -> None:
+        """Send what a program that has ended left in its pipes."""
+        for stream in (wire.STDOUT, wire.STDERR):
+            source = self.sources.get((ident, stream))
+            if source is not None and not source.last_words():
+                self.forget(source.fd)
+                del self.sources[ident, stream]
 
     def kill(self, ident: int, _stream: int, _payload: bytes) -> None:
         """Kill a program and everything it started."""
@@ -288,15 +327,17 @@ class Supervisor:
         """A program in the box wants to reach a service of the host."""
         try:
             fd, _ = listener._accept()  # type: ignore[attr-defined]
+            other = os.dup(fd)
         except OSError:
             return  # it is gone already, or there are too many
         if self.held:
             os.close(fd)
+            os.close(other)
             return
         ident = self.next_connection
         self.next_connection += 1
         self.tell(b"n", ident, service)
-        self.write_to(os.dup(fd), ident, end_writing)
+        self.write_to(other, ident, end_writing)
         self.read_from(fd, ident, wire.STDOUT)
 
     # Freezing
@@ -321,6 +362,7 @@ class Supervisor:
 
     def orphan(self) -> int:
         """Another host than the one that started them: nobody listens to the programs, and nobody answers them."""
+        kill_tree({pid for pid, ident in self.running.items() if ident in self.file_work})
         idents = {ident for ident, _ in (*self.sources, *self.sinks)}
         for ident in idents:
             self.leave(ident)

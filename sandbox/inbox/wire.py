@@ -17,7 +17,7 @@ to the gateway (from there on). Streams of a program are stdin 0, stdout 1, stde
     c  credit: that many more bytes may be sent      c  the same
 
 A sender starts every stream with `WINDOW` bytes of credit and waits when it has none, so one
-reader that sleeps holds up nobody else.
+reader that sleeps holds up nobody else. What a program has left in its pipes comes before its `e`, up to `LAST_WORDS`.
 
 Runs in the box too, on Python 3.8 or newer and the standard library alone.
 """
@@ -44,6 +44,8 @@ STDIN, STDOUT, STDERR = 0, 1, 2
 CONNECTIONS = 1 << 31
 WINDOW = 1 << 19
 CHUNK = 1 << 17
+LAST_WORDS = 1 << 16
+"""What a pipe holds: a program that has ended may have left that much in each, which is sent without credit."""
 MAX_PAYLOAD = 1 << 20
 _HEADER = struct.Struct("!cBII")
 
