@@ -117,11 +117,15 @@ class Packer:
                 tar = self._tar(
                     tree, ["--create", "--sort=name", "--file=-", "."], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, log=log
                 )
-                with zstandard.ZstdCompressor(level=3, write_checksum=True).stream_writer(
-                    cast("IO[bytes]", _Hashing(file, outer.update)), closefd=False
-                ) as zipper:
-                    while chunk := cast("IO[bytes]", tar.stdout).read(_CHUNK):
-                        zipper.write(chunk)
+                try:
+                    with zstandard.ZstdCompressor(level=3, write_checksum=True).stream_writer(
+                        cast("IO[bytes]", _Hashing(file, outer.update)), closefd=False
+                    ) as zipper:
+                        while chunk := cast("IO[bytes]", tar.stdout).read(_CHUNK):
+                            zipper.write(chunk)
+                except OSError:
+                    _end(tar)
+                    raise
                 _finish(tar, log, f"packing {tree}")
                 file.flush()
                 os.fsync(file.fileno())
@@ -146,7 +150,7 @@ class Packer:
             except BrokenPipeError:
                 pass  # tar says why below
             except zstandard.ZstdError as error:
-                tar.kill()
+                _end(tar)
                 raise ImageCorrupt(f"{archive} cannot be read: {error}") from error
             _finish(tar, log, f"unpacking {archive}")
 
@@ -220,6 +224,15 @@ def _unzip(archive: Path) -> Iterator[bytes]:
     with archive.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
         while chunk := reader.read(_CHUNK):
             yield chunk
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill tar: what it was to do has failed on our side."""
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None and not stream.closed:
+            stream.close()
 
 
 def _finish(process: subprocess.Popen[bytes], log: IO[bytes], doing: str) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import re
-import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from sandbox.errors import BoxDead, HostUnfit, SandboxError
 from sandbox.limits import ControlGroup
 from sandbox.link import Callbacks, SupervisorLink
 from sandbox.rootfs import Rootfs
-from sandbox.running import Running
+from sandbox.running import FirstProcess, Running
 
 _OVERLAY_OPTIONS_BYTES = 3900  # the kernel cuts mount options at one page
 _SHM_BYTES = 64 << 20
@@ -71,16 +70,15 @@ def overlay_binds(skeleton: Path, lower: Sequence[Path], folder: Path, target: s
 
 @dataclass(slots=True)
 class BubblewrapRunning(Running):
-    """A started box: its supervisor's connection, the outer process, and the host's pid of the box's first process."""
+    """A started box: its supervisor's connection, the outer process, and the box's first process."""
 
     link: SupervisorLink
     process: asyncio.subprocess.Process
-    first_pid: int
+    first: FirstProcess
 
     async def stop(self) -> None:
         self.link.close()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.first_pid, signal.SIGKILL)  # bubblewrap waits for it, and it for all others
+        self.first.kill()  # bubblewrap waits for it, and it for all others
         await self.process.wait()
 
 
@@ -119,22 +117,20 @@ async def launch(box_id: str, plan: Plan, callbacks: Callbacks, group: ControlGr
             os.close(fd)
     try:
         await link.wait_ready()
-    except (BoxDead, TimeoutError) as error:
+        pid = child_pid(os.read(info_r, 4096))
+        first = FirstProcess(pid)
+        group.add(pid)
+    except BaseException as error:
         link.close()
         with contextlib.suppress(ProcessLookupError):
-            process.kill()
+            process.kill()  # --die-with-parent takes the first process along
         await process.wait()
-        raise explain(log.read_text("utf-8", "replace")[:2000], plan.folder) from error
-    finally:
-        info = os.read(info_r, 4096)
-        os.close(info_r)
-    running = BubblewrapRunning(link, process, child_pid(info))
-    try:
-        group.add(running.first_pid)
-    except BaseException:
-        await running.stop()
+        if isinstance(error, (BoxDead, TimeoutError)):
+            raise explain(log.read_text("utf-8", "replace")[:2000], plan.folder) from error
         raise
-    return running
+    finally:
+        os.close(info_r)
+    return BubblewrapRunning(link, process, first)
 
 
 def open_log(path: Path) -> int:

@@ -3,8 +3,26 @@
 from __future__ import annotations
 
 import abc
+import contextlib
+import os
+import signal
 
 from sandbox.link import SupervisorLink
+
+
+class FirstProcess:
+    """The first process of a pid namespace, held so that its number cannot come to mean another."""
+
+    def __init__(self, pid: int) -> None:
+        self._fd = os.pidfd_open(pid)
+
+    def kill(self) -> None:
+        """Kill it, and with it all of its namespace; no error if it is gone."""
+        if self._fd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._fd, signal.SIGKILL)
+            os.close(self._fd)
+            self._fd = -1
 
 
 class Running(abc.ABC):

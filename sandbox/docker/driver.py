@@ -23,6 +23,8 @@ from sandbox.limits import Limits
 from sandbox.store import BoxRecord
 from sandbox.stored import StoredDriver, WayOut
 
+_SNAPSHOTS = "box-review-snapshot"
+
 
 class DockerDriver(StoredDriver[DockerBox]):
     """Boxes as containers; records below `data_dir`, files with the engine."""
@@ -56,7 +58,7 @@ class DockerDriver(StoredDriver[DockerBox]):
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.gateway.__aexit__(kind, error, trace)
         await asyncio.gather(*(box.halt() for box in self.known.values()), return_exceptions=True)
-        await self.engine.prune()
+        await self.sweep()
         await self.engine.close()
         self.store.close()
 
@@ -97,7 +99,7 @@ class DockerDriver(StoredDriver[DockerBox]):
 
     def snapshot_tag(self, snapshot_id: str) -> str:
         """The image of a snapshot."""
-        return f"box-review-snapshot:{snapshot_id}"
+        return f"{_SNAPSHOTS}:{snapshot_id}"
 
     async def create(self, spec: BoxSpec) -> Box:
         base = self._base
@@ -138,10 +140,12 @@ class DockerDriver(StoredDriver[DockerBox]):
         self.store.discard_unused()
         for folder, _ in self.store.trash():
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        known = {box.record.container for box in self.known.values()}
-        for container in await self.engine.containers():
-            if container not in known:
+        for name, container in (await self.engine.containers()).items():
+            if name not in self.known:
                 await self.engine.remove(container)
+        for tag in await self.engine.tags(_SNAPSHOTS):
+            if tag.partition(":")[2] not in {layer.id for layer in self.store.layer_records() if not layer.deleted}:
+                await self.engine.untag(tag)
         await self.engine.prune()
 
     def new_box(self, record: BoxRecord) -> DockerBox:

@@ -29,6 +29,14 @@ _UID = 1000
 _T = TypeVar("_T")
 
 
+class Gone(SandboxError):
+    """A container or image is not there."""
+
+
+class InUse(SandboxError):
+    """Something else rests on what was to be removed or changed."""
+
+
 class Engine:
     """One connection to the engine that `DOCKER_HOST` names, or the local one."""
 
@@ -66,7 +74,7 @@ class Engine:
         tag = f"box-review-host:{fs.skeleton.parent.name}"
         try:
             await self._call(lambda: self._client.images.get(tag))
-        except docker.errors.ImageNotFound:
+        except Gone:
             data = await asyncio.to_thread(_skeleton_archive, fs)
             name, _, version = tag.partition(":")
             await self._call(lambda: self._client.api.import_image_from_data(data, repository=name, tag=version))
@@ -121,7 +129,7 @@ class Engine:
 
     async def kill(self, container: str) -> None:
         """End a container's processes and wait until they are gone; the container stays."""
-        with contextlib.suppress(docker.errors.NotFound):
+        with contextlib.suppress(Gone):
             await self._call(lambda: self._client.api.stop(container, timeout=0))
 
     async def inspect(self, container: str) -> dict[str, Any]:
@@ -145,7 +153,7 @@ class Engine:
         """The digest of an image, None if it is gone."""
         try:
             return str((await self._call(lambda: self._client.api.inspect_image(tag)))["Id"])
-        except docker.errors.ImageNotFound:
+        except Gone:
             return None
 
     async def save(self, tag: str, file: Path) -> None:
@@ -169,18 +177,23 @@ class Engine:
 
     async def remove(self, container: str) -> None:
         """Remove a container and its files; no error if it is gone."""
-        with contextlib.suppress(docker.errors.NotFound):
+        with contextlib.suppress(Gone):
             await self._call(lambda: self._client.api.remove_container(container, force=True, v=True))
 
     async def untag(self, tag: str) -> None:
-        """Forget an image; its layers go when nothing rests on them."""
-        with contextlib.suppress(docker.errors.ImageNotFound):
-            await self._call(lambda: self._client.api.remove_image(tag, force=True))
+        """Forget an image; one that a container still rests on stays until a sweep finds it free."""
+        with contextlib.suppress(Gone, InUse):
+            await self._call(lambda: self._client.api.remove_image(tag))
 
-    async def containers(self) -> list[str]:
-        """Ids of all containers of this owner."""
+    async def tags(self, name: str) -> list[str]:
+        """All tags of images of this owner with a name."""
+        found = await self._call(lambda: self._client.api.images(name, filters={"label": f"{LABEL}={self._owner}"}))
+        return [tag for entry in found for tag in entry["RepoTags"] or ()]
+
+    async def containers(self) -> dict[str, str]:
+        """Ids of all containers of this owner, by name."""
         found = await self._call(lambda: self._client.api.containers(all=True, filters={"label": f"{LABEL}={self._owner}"}))
-        return [str(entry["Id"]) for entry in found]
+        return {str(entry["Names"][0]).lstrip("/"): str(entry["Id"]) for entry in found}
 
     async def prune(self) -> None:
         """Remove images of this owner that nobody knows any more."""
@@ -189,10 +202,12 @@ class Engine:
     async def _call(self, work: Callable[[], _T]) -> _T:
         try:
             return await asyncio.to_thread(work)
-        except docker.errors.NotFound:
-            raise
+        except docker.errors.NotFound as error:
+            raise Gone(f"the Docker engine does not have it any more: {error.explanation}") from error
         except docker.errors.DockerException as error:
             words = str(getattr(error, "explanation", "") or error)
+            if isinstance(error, docker.errors.APIError) and error.status_code == 409:
+                raise InUse(f"the Docker engine refused: {words}") from error
             if "no space left" in words.lower():
                 raise DiskFull(28, f"the Docker engine has no room left: {words}") from error
             raise SandboxError(f"the Docker engine refused: {words}") from error

@@ -49,7 +49,8 @@ class Wire:
                 buffer += data
                 if payload := _take(buffer):
                     await loop.sock_sendall(self._own_end, payload)
-        self._own_end.close()
+        with contextlib.suppress(OSError):
+            self._own_end.shutdown(socket.SHUT_RDWR)  # closing it here would leave the loop with a number of somebody else's
 
 
 def _take(buffer: bytearray) -> bytes:

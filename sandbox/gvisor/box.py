@@ -79,7 +79,7 @@ class GvisorBox(LayeredBox):
         async with super().watching(running) as hits:
             with Watch(running.link, self.limits.memory_bytes).watching(hits):
                 yield hits
-            if await running.link.ask("full"):
+            if not running.link.stopped and await running.link.ask("full"):
                 hits.note("pids")
 
     # Starting

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from sandbox.errors import BoxDead, SandboxError
 from sandbox.launch import as_user, child_pid, explain
+from sandbox.running import FirstProcess
 from sandbox.users import Pair
 
 CALL_S = 60.0
@@ -48,7 +48,7 @@ class Keeper:
 
     def __init__(self, view: View, process: asyncio.subprocess.Process, control: socket.socket, pipes: tuple[int, int]) -> None:
         self._view, self._process, self._control = view, process, control
-        self._first_pid = process.pid
+        self.first: FirstProcess | None = None
         self._calls, self._heard = 0, b""
         self.box_in, self.box_out = pipes
 
@@ -102,9 +102,11 @@ class Keeper:
     async def stop(self) -> None:
         """End it and everything under it."""
         self._control.close()
-        with contextlib.suppress(ProcessLookupError):
-            # The first process of the namespace: bubblewrap waits for it, and it for all others.
-            os.kill(self._first_pid, signal.SIGKILL)
+        if self.first is not None:
+            self.first.kill()  # bubblewrap waits for it, and it for all others
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
         await self._process.wait()
 
     def _tell(self, line: str) -> None:
@@ -141,7 +143,7 @@ async def start_keeper(view: View, born: Callable[[int], None]) -> Keeper:
             os.close(fd)
     keeper = Keeper(view, process, ours, (in_w, out_r))
     try:
-        keeper._first_pid = await asyncio.to_thread(_admit, info_r, go_w, view.users, born)
+        keeper.first = await asyncio.to_thread(_admit, info_r, go_w, view.users, born)
     except BaseException as error:
         words = _first_words(ours)
         await keeper.stop()
@@ -157,13 +159,14 @@ async def start_keeper(view: View, born: Callable[[int], None]) -> Keeper:
     return keeper
 
 
-def _admit(info_r: int, go_w: int, users: Pair, born: Callable[[int], None]) -> int:
-    """Wait for the new user namespace, map the uids, let it run; returns the pid of its first process."""
+def _admit(info_r: int, go_w: int, users: Pair, born: Callable[[int], None]) -> FirstProcess:
+    """Wait for the new user namespace, map the uids, let it run; returns its first process."""
     pid = child_pid(_read_json(info_r))
+    first = FirstProcess(pid)
     born(pid)
     users.map_into(pid)
     os.write(go_w, b"1")
-    return pid
+    return first
 
 
 def _read_json(fd: int) -> bytes:

@@ -43,7 +43,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "negative credit": lambda ident: wire.pack(b"c", ident, b"-9"),
     "credit that was not used": lambda ident: wire.pack(b"c", ident, b"1"),
     "credit that is no number": lambda ident: wire.pack(b"c", ident, b"x"),
-    "more data than it may send": lambda ident: wire.pack(b"d", ident, b"x" * (wire.WINDOW // 2 + 1), 1) * 2,
+    "more data than it may send": lambda ident: wire.pack(b"d", ident, b"x" * (wire.WINDOW // 2), 1) * 3,
     "data on a stream that is none": lambda ident: wire.pack(b"d", ident, b"x", 7),
     "exit code that is no number": lambda ident: wire.pack(b"e", ident, b"\xff"),
     "frame without end": lambda ident: wire.pack(b"d", ident, b"x", 1)[:-1].replace(b"\0\0\0\x01", b"\xff\xff\xff\xff"),
