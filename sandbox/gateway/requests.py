@@ -140,7 +140,7 @@ class Requests:
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as error:
-                raise BadHttp(f"not HTTP/1.1 as it should be: {error}", error.error_status_hint) from error
+                raise BadHttp("not HTTP/1.1 as it should be", error.error_status_hint) from error  # h11 quotes the line
             if event is not h11.NEED_DATA:
                 return event
             await self._receive()
@@ -157,7 +157,7 @@ class Requests:
         try:
             data = self._http.send(event)
         except h11.LocalProtocolError as error:
-            raise BadHttp(f"the answer is not framed as announced: {error}", 502) from error
+            raise BadHttp("the answer is not framed as announced", 502) from error
         if data:
             await self._connection.write(data)
 

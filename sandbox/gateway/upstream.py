@@ -62,7 +62,9 @@ class Upstream:
         except TimeoutError as error:
             raise UpstreamFailed(f"the server was silent for {self._idle_s:g} s", 504) from error
         except h11.RemoteProtocolError as error:
-            raise UpstreamFailed(f"the server's answer broke off or is not HTTP/1.1: {error}") from error
+            raise UpstreamFailed(
+                "the server's answer broke off or is not HTTP/1.1"
+            ) from error  # h11 quotes the line, which may hold secrets
         except ConnectionError as error:
             raise UpstreamFailed("the server broke the connection") from error
         return event
@@ -75,4 +77,4 @@ class Upstream:
         except ConnectionError as error:
             raise UpstreamFailed("the server broke the connection") from error
         except h11.LocalProtocolError as error:
-            raise UpstreamFailed(f"the request is not framed as announced: {error}", 400) from error
+            raise UpstreamFailed("the request is not framed as announced", 400) from error
