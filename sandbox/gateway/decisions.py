@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 _KEPT = 1000
 _RULE_CHARS = 200
-_REASONS: dict[type[BaseException], str] = {TimeoutError: "idle for too long"}
+_REASONS: dict[type[BaseException], str] = {TimeoutError: "idle for too long", ConnectionAbortedError: "idle for too long"}
 
 
 @dataclass(slots=True)
