@@ -41,6 +41,7 @@ class AttachedBox:
         self.policy = access.policy
         self.headers = access.headers
         self.decisions = DecisionLog(box_id)
+        self.open_connections = 0
         self.lookups = asyncio.Semaphore(_LOOKUPS)
         self.ledger = None if access.models is None else Ledger(access.models)
 

@@ -23,7 +23,7 @@ class ModelAccess:
         token: what the box shows instead of a key.
         models: names it may ask for; `*` at the end of one stands for any ending.
         expires_at: aware; no call begins afterwards.
-        max_requests: calls in all; None for no bound. The same for the others.
+        max_requests: calls in all, those included that are refused for what they ask; None for no bound. The same for the others.
         max_tokens: of all four kinds. A call in flight is not stopped: the bound can be passed by the calls that
             run at the same time, eight at most.
         max_cost_usd: by the price table; models whose price is unknown are refused under it.
@@ -74,7 +74,7 @@ class Usage:
     """What a grant has used.
 
     Attributes:
-        requests: calls begun.
+        requests: calls begun, those included that were refused for what they asked.
         input_tokens: neither from nor into the provider's cache.
         cached_input_tokens: from it.
         cache_write_tokens: into it.
@@ -99,12 +99,18 @@ class Ledger:
         self.turns = asyncio.Semaphore(_AT_ONCE)
         """Taken for the length of a call: bounds memory, and by how much a budget can be passed."""
         self._requests = 0
+        self._tokens = Tokens()
+        self._cost_usd, self._all_priced = 0.0, True
 
     def check_tokens(self, shown: Sequence[bytes]) -> None:
         """Raises CallRefused unless one of them is the grant's, and it is not too late."""
         own = self.access.token.encode()
         if not any(hmac.compare_digest(token, own) for token in shown):
             raise CallRefused("this is not the token of this box's run", 401, "authentication_error")
+        self.check_expiry()
+
+    def check_expiry(self) -> None:
+        """Raises CallRefused if it is too late."""
         if datetime.datetime.now(datetime.UTC) >= self.access.expires_at:
             raise CallRefused("the grant of this run has expired", 401, "authentication_error")
 
@@ -115,33 +121,34 @@ class Ledger:
         if price is None and self.access.max_cost_usd is not None:
             raise CallRefused(f"the price of {model[:100]!a} is unknown, and this run has a budget in USD", 400, "invalid_request_error")
 
-    def check_budget(self) -> None:
-        """Raises CallRefused when a bound is reached."""
-        access, used = self.access, self.usage
-        tokens = used.input_tokens + used.cached_input_tokens + used.cache_write_tokens + used.output_tokens
-        for name, bound, so_far in (
-            ("requests", access.max_requests, self._requests),
-            ("tokens", access.max_tokens, tokens),
-            ("USD", access.max_cost_usd, used.cost_usd or 0.0),
-        ):
-            if bound is not None and so_far >= bound:
-                raise CallRefused(f"the budget of this run is used up: {so_far:g} of {bound:g} {name}", 400, "invalid_request_error")
+    def check_spending(self) -> None:
+        """Raises CallRefused when the bound of tokens or USD is reached."""
+        _check_bound("tokens", self.access.max_tokens, self._tokens.total)
+        _check_bound("USD", self.access.max_cost_usd, self._cost_usd)
 
     def begin(self) -> None:
-        """A call begins."""
+        """A call begins, whatever becomes of it. Raises CallRefused when a bound is reached."""
+        _check_bound("requests", self.access.max_requests, self._requests)
+        self.check_spending()
         self._requests += 1
 
     def end(self, call: Call) -> None:
         """A call has ended."""
         self.calls.append(call)
+        self._tokens += call.tokens
+        self._cost_usd += call.cost_usd or 0.0
+        self._all_priced = self._all_priced and call.cost_usd is not None
 
     @property
     def usage(self) -> Usage:
         """All calls until now."""
-        tokens = sum((call.tokens for call in self.calls), Tokens())
-        costs = [call.cost_usd for call in self.calls]
-        cost = None if None in costs else sum(cost for cost in costs if cost is not None)
+        tokens, cost = self._tokens, self._cost_usd if self._all_priced else None
         return Usage(self._requests, tokens.input, tokens.cached_input, tokens.cache_write, tokens.output, cost)
+
+
+def _check_bound(name: str, bound: float | None, so_far: float) -> None:
+    if bound is not None and so_far >= bound:
+        raise CallRefused(f"the budget of this run is used up: {so_far:g} of {bound:g} {name}", 400, "invalid_request_error")
 
 
 def cost_of(count: Count, price: Price | None) -> float | None:

@@ -17,7 +17,8 @@ from sandbox.gateway.names import Target
 log = structlog.get_logger()
 
 _KEPT = 1000
-_REASONS: dict[type[BaseException], str] = {TimeoutError: "idle for too long"}
+_RULE_CHARS = 200
+_REASONS: dict[type[BaseException], str] = {TimeoutError: "idle for too long", ConnectionAbortedError: "idle for too long"}
 
 
 @dataclass(slots=True)
@@ -27,7 +28,7 @@ class Decision:
     Attributes:
         target: host and port, canonical.
         outcome: `failed` was allowed, but the server outside could not be reached or broke off.
-        rule: by which rule, or why it failed.
+        rule: by which rule, or why it failed; cut after 200 characters.
         sent_bytes: from the box, counted while it lasts; without TLS and HTTP heads where those are ours.
         received_bytes: to the box.
         at: when it was decided.
@@ -55,22 +56,23 @@ class DecisionLog:
     @contextlib.contextmanager
     def record(self, target: Target, rule: str) -> Iterator[Decision]:
         """Something is allowed, and lasts as long as the `with` block; an exception tells that it failed."""
-        decision = Decision(target, "allowed", rule)
+        decision = Decision(target, "allowed", rule[:_RULE_CHARS])
         self._latest.append(decision)
         try:
             yield decision
         except Refused as error:  # what came through the tunnel was not what it was allowed for
-            decision.outcome, decision.rule = "refused", error.rule
+            decision.outcome, decision.rule = "refused", error.rule[:_RULE_CHARS]
             raise
         except BaseException as error:
-            decision.outcome, decision.rule = "failed", str(error) if isinstance(error, GatewayError) else _REASONS.get(type(error), "cut")
+            reason = str(error) if isinstance(error, GatewayError) else _REASONS.get(type(error), "cut")
+            decision.outcome, decision.rule = "failed", reason[:_RULE_CHARS]
             raise
         finally:
             self._tell(decision)
 
     def refuse(self, target: Target, rule: str) -> None:
         """Something is refused."""
-        decision = Decision(target, "refused", rule)
+        decision = Decision(target, "refused", rule[:_RULE_CHARS])
         self._latest.append(decision)
         self._tell(decision)
 

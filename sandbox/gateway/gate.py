@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sandbox.gateway.connection import Connection
 from sandbox.gateway.errors import Refused
 from sandbox.gateway.hello import HANDSHAKE, Hello, NotHello, read_hello
+from sandbox.gateway.second_hello import SecondHello
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,24 @@ class Gate:
     def __init__(self, connection: Connection, first: bytes, host: str, only_tls: bool) -> None:
         self._connection, self._first, self._host, self._only_tls = connection, first, host, only_tls
         self._passed = False
+        self._later: SecondHello | None = None
 
     async def read(self) -> bytes:
         """As `Connection.read`. Raises Refused."""
-        if self._passed:
-            return await self._connection.read()
-        beginning = await read_beginning(self._connection, self._first, self._host, self._only_tls)
-        self._passed = True
-        return beginning.data
+        if not self._passed:
+            beginning = await read_beginning(self._connection, self._first, self._host, self._only_tls)
+            self._passed = True
+            if beginning.hello is None:
+                return beginning.data
+            self._later = SecondHello(self._host)
+            return self._later.feed(beginning.data) or await self.read()
+        while self._later is not None:
+            data = await self._connection.read()
+            if not data:
+                return self._later.rest()
+            if passed := self._later.feed(data):
+                return passed
+        return await self._connection.read()
 
     async def write(self, data: bytes) -> None:
         """As `Connection.write`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 import traceback
 from collections.abc import Callable
@@ -27,8 +26,6 @@ from sandbox.gateway.resolve import check_still_allowed
 from sandbox.link import Channel
 
 log = structlog.get_logger()
-
-_FULL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\ntoo many connections from this box\n"
 
 
 @dataclass(eq=False, slots=True)
@@ -140,14 +137,18 @@ class Gateway:
         if box is None:
             connection.abort()
             return None
-        full = sum(1 for live in self._live if live.box is box) >= self._host.settings.limits.connections
+        if box.open_connections >= self._host.settings.limits.connections:
+            connection.abort()  # without a word: a box that asks for thousands would have us hold as many answers
+            return None
         session = Session(self._host, box, connection, self._models)
-        task = asyncio.get_running_loop().create_task(_turn_away(connection) if full else self._run(session, box, connection))
+        task = asyncio.get_running_loop().create_task(self._run(session, box, connection))
         live = _Live(box, session, task)
         self._live.add(live)
+        box.open_connections += 1
 
         def ended(_: asyncio.Task[None]) -> None:
             self._live.discard(live)
+            box.open_connections -= 1
             connection.abort()  # here, since a task that is cut before its first step runs no code of its own
 
         task.add_done_callback(ended)
@@ -170,9 +171,3 @@ class Gateway:
             live.task.cancel()
         if lives:
             await asyncio.wait({live.task for live in lives})
-
-
-async def _turn_away(connection: Connection) -> None:
-    with contextlib.suppress(ConnectionError):
-        await connection.write(_FULL)
-        await connection.close()

@@ -8,6 +8,7 @@ from sandbox.gateway.errors import BadName
 from sandbox.gateway.names import parse_host
 
 MAX_HELLO_BYTES = 1 << 16
+_MAX_RECORDS, _MAX_RECORD_BYTES = 32, 1 << 14
 HANDSHAKE = 0x16
 ALERT = bytes((0x15, 3, 1, 0, 2, 2, 49))  # fatal, access_denied
 _CLIENT_HELLO = 1
@@ -82,11 +83,13 @@ def read_hello(data: bytes) -> Hello | None:
 def _message(data: bytes) -> bytes | None:
     """The ClientHello without its headers, put together from as many records as it takes."""
     message, at = bytearray(), 0
-    while True:
+    for _ in range(_MAX_RECORDS):
         head = data[at : at + 5]
         if head[:1] not in (b"", bytes((HANDSHAKE,))) or head[1:2] not in (b"", b"\x03"):
             raise NotHello("not a TLS handshake")
         size = int.from_bytes(head[3:5], "big")
+        if len(head) == 5 and not 0 < size <= _MAX_RECORD_BYTES:
+            raise NotHello(f"a record of {size} bytes")
         if len(head) < 5 or len(data) < at + 5 + size:
             if len(data) > MAX_HELLO_BYTES:
                 raise NotHello(f"longer than {MAX_HELLO_BYTES} bytes")
@@ -97,6 +100,7 @@ def _message(data: bytes) -> bytes | None:
             raise NotHello("not a ClientHello")
         if len(message) >= 4 and len(message) >= 4 + int.from_bytes(message[1:4], "big"):
             return bytes(message[4 : 4 + int.from_bytes(message[1:4], "big")])
+    raise NotHello(f"in more than {_MAX_RECORDS} records")
 
 
 def _server_name(body: bytes) -> str:

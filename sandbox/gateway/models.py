@@ -11,6 +11,7 @@ import contextlib
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import h11
 
@@ -18,11 +19,13 @@ from sandbox.gateway.attempts import Answer, Asked, Attempts
 from sandbox.gateway.budget import Call, Ledger, cost_of
 from sandbox.gateway.errors import BadHttp, CallRefused, GatewayError, UpstreamFailed
 from sandbox.gateway.provider import ENDPOINTS, Endpoint, ModelSettings, error_body, headers_back
-from sandbox.gateway.question import Question, read_question
+from sandbox.gateway.question import Question, read_question, receive
 from sandbox.gateway.requests import Requests
+from sandbox.gateway.tasks import in_slot
 from sandbox.gateway.usage import Count, Tokens, UsageReader
 
 _NOTHING = Count(Tokens(), estimated=False)
+_READ_AT_ONCE = 2
 
 
 class ModelRoutes:
@@ -35,6 +38,7 @@ class ModelRoutes:
 
     def __init__(self, settings: ModelSettings, trust: ssl.SSLContext) -> None:
         self._settings, self._trust = settings, trust
+        self._reading = asyncio.Semaphore(_READ_AT_ONCE)
 
     async def serve(self, client: Requests, request: h11.Request, target: str, ledger: Ledger | None) -> None:
         """Answer one request.
@@ -70,55 +74,79 @@ class ModelRoutes:
             async with _bounded(self._settings.total_s):
                 await _pass_back(client, await attempts.first_answer([("", b"")]), _Passing())
             return
-        question = await read_question(client, request, asked.endpoint, self._settings.body_bytes)
+        if asked.endpoint.counted:
+            ledger.begin()
+        question = await self._question(client, request, asked.endpoint, ledger)
+        ledger.check_expiry()
         self._check(question, ledger)
-        bodies = [(model, question.for_model(model)) for model in (question.model, *self._fallbacks(question, ledger))]
         if not asked.endpoint.counted:
             async with _bounded(self._settings.total_s):
-                await _pass_back(client, await attempts.first_answer(bodies[:1]), _Passing())
+                await _pass_back(client, await attempts.first_answer(question.bodies[:1]), _Passing())
             return
         with _recorded(ledger, self._settings, question, attempts) as passing:
             async with _bounded(self._settings.total_s):
-                answer = await attempts.first_answer(bodies)
+                answer = await attempts.first_answer(question.bodies)
                 await _pass_back(client, answer, passing)
+
+    async def _question(self, client: Requests, request: h11.Request, endpoint: Endpoint, ledger: Ledger) -> Question:
+        """Read on a thread, two at a time for the whole host: bodies can be big, and the loop belongs to all boxes."""
+        limit = self._settings.body_bytes
+        raw = await receive(client, limit)
+        read = partial(read_question, raw, request, endpoint, limit, self._fallbacks(ledger))
+        return await in_slot(self._reading, partial(asyncio.to_thread, read))
 
     def _check(self, question: Question, ledger: Ledger) -> None:
         ledger.check_model(question.model, self._settings.prices.of(question.model))
-        around = None if ledger.access.provider_network else question.way_around()
+        around = None if ledger.access.provider_network else question.around
         if around is not None:
             raise CallRefused(f"{around} would lead around the box's network policy; this run may not use it", 400, "invalid_request_error")
-        extra = None if ledger.access.max_cost_usd is None else question.surcharge()
+        extra = None if ledger.access.max_cost_usd is None else question.surcharge
         if extra is not None:
             raise CallRefused(
                 f"{extra} costs more than the price table says, and this run has a budget in USD", 400, "invalid_request_error"
             )
+        if question.goes_on and (ledger.access.max_tokens is not None or ledger.access.max_cost_usd is not None):
+            raise CallRefused("previous_response_id hides what a call costs, and this run has a budget", 400, "invalid_request_error")
         if question.endpoint.counted:
-            ledger.check_budget()
+            ledger.check_spending()
 
-    def _fallbacks(self, question: Question, ledger: Ledger) -> list[str]:
+    def _fallbacks(self, ledger: Ledger) -> list[str]:
         """In the grant's order; what the budget cannot account for is left out."""
         access = ledger.access
-        others = [model for model in access.fallback_models if model != question.model]
-        return [model for model in others if access.max_cost_usd is None or self._settings.prices.of(model) is not None]
+        return [model for model in access.fallback_models if access.max_cost_usd is None or self._settings.prices.of(model) is not None]
 
 
 class _Passing:
     """What has been seen of an answer on its way back."""
 
-    def __init__(self, request_bytes: int = 0) -> None:
-        self._request_bytes = request_bytes
+    def __init__(self, question: Question | None = None) -> None:
+        self._question = question
         self._reader: UsageReader | None = None
         self.status = 0
 
     def begin(self, head: h11.Response) -> None:
         self.status = head.status_code
-        if 200 <= head.status_code < 300:
+        if self._question is not None and 200 <= head.status_code < 300:
             stream = any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in head.headers)
-            self._reader = UsageReader(stream, self._request_bytes)
+            self._reader = UsageReader(stream, self._question.size)
 
     def feed(self, data: bytes) -> None:
         if self._reader is not None:
             self._reader.feed(data)
+
+    async def read_rest(self, pieces: AsyncIterator[bytes]) -> None:
+        """The box has broken off, but the provider counts on: so do we, or it would have the answer and not pay for it."""
+        if self._reader is None or self._question is None:
+            return
+        self._reader.unseen_output = self._question.max_output
+        async for data in pieces:
+            self._reader.feed(data)
+        self._reader.unseen_output = 0
+
+    def held_up(self) -> None:
+        """It ends while the box does not read."""
+        if self._reader is not None and self._question is not None:
+            self._reader.unseen_output = self._question.max_output
 
     def count(self) -> Count:
         return _NOTHING if self._reader is None else self._reader.result()
@@ -127,9 +155,8 @@ class _Passing:
 @contextlib.contextmanager
 def _recorded(ledger: Ledger, settings: ModelSettings, question: Question, attempts: Attempts) -> Iterator[_Passing]:
     """A call in the box's account, however it ends."""
-    ledger.begin()
     started, failure = time.monotonic(), None
-    passing = _Passing(len(question.raw))
+    passing = _Passing(question)
     try:
         yield passing
     except BaseException as error:
@@ -158,13 +185,21 @@ async def _pass_back(client: Requests, answer: Answer, passing: _Passing) -> Non
     try:
         if answer.head.status_code == 401:  # providers repeat parts of the key in it
             raise CallRefused("the provider does not accept the key of this host; its operator must look", 401, "authentication_error")
-        await client.answer(answer.head.status_code, headers_back(tuple(answer.head.headers.raw_items())), answer.head.reason)
-        async for data in answer.upstream.body():
-            try:
-                await client.send(data)
-            finally:
-                passing.feed(data)  # it has been paid for, whether or not the box still listens
-        await client.end()
+        pieces = answer.upstream.body()
+        try:
+            await client.answer(answer.head.status_code, headers_back(tuple(answer.head.headers.raw_items())), answer.head.reason)
+            async for data in pieces:
+                try:
+                    await client.send(data)
+                except asyncio.CancelledError:
+                    passing.held_up()
+                    raise
+                finally:
+                    passing.feed(data)  # it has been paid for, whether or not the box still listens
+            await client.end()
+        except ConnectionError:
+            await passing.read_rest(pieces)
+            raise
     finally:
         answer.upstream.abort()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import h11
@@ -21,6 +21,7 @@ from sandbox.gateway.names import Target, parse_authority, parse_url
 from sandbox.gateway.requests import Requests
 from sandbox.gateway.resolve import Route, check_still_allowed, find_route, open_route
 from sandbox.gateway.settings import PORT
+from sandbox.gateway.tasks import in_slot
 from sandbox.gateway.tls import TlsConnection
 from sandbox.gateway.tunnel import tunnel
 from sandbox.gateway.upstream import Upstream
@@ -186,14 +187,17 @@ class Session:
 
     async def _find(self, target: Target) -> Route:
         try:
-            async with self._box.lookups:
-                route = await find_route(target, self._box.policy, self._settings, self._host.resolver)
+            route = await find_route(target, self._box.policy, self._settings, self._look_up)
             check_still_allowed(route, self._box.policy)  # it may have been replaced meanwhile
         except Refused as error:
             self._box.decisions.refuse(target, error.rule)
             raise
         self.route = route  # from here on `Gateway.set_policy` sees it
         return route
+
+    async def _look_up(self, host: str) -> Sequence[str]:
+        """Ask the host's resolver, whose threads cannot be stopped: a box that gave up waiting still has its slot taken."""
+        return await in_slot(self._box.lookups, lambda: self._host.resolver(host))
 
 
 async def _next(client: Requests) -> h11.Request | None:

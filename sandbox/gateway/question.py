@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,89 +13,112 @@ import h11
 from sandbox.gateway.errors import BadHttp
 from sandbox.gateway.provider import Endpoint
 from sandbox.gateway.requests import Requests
+from sandbox.gateway.tools import unseen, way_around
 
-_NETWORK_TOOLS = ("web_search", "web_fetch", "code_execution", "code_interpreter", "file_search", "mcp")
-_NETWORK_FIELDS = ("mcp_servers", "web_search_options")
+_MAX_PARTS = 300_000
 _SURCHARGED = (("service_tier", "priority"), ("speed", "fast"))
-_CONTENT_FIELDS = ("system", "messages", "input", "instructions")
-# What programs and models made up: no instruction to the provider, whatever it looks like.
-_FREE_FIELDS = frozenset(("input_schema", "parameters", "schema", "arguments"))
-_TOOL_CALLS = frozenset(("tool_use", "server_tool_use", "mcp_tool_use", "custom_tool_call"))
+_BOUNDS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_MOST_OUTPUT = 128_000
+_MOST_ANSWERS = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A model call.
+    """A model call. Of the body only what is needed is kept, since it takes many times its size once it is read.
 
     Attributes:
         endpoint: where it was sent.
         model: that was asked for.
-        raw: the body as it came, not compressed.
-        body: the same, read.
+        size: of the body in bytes, not compressed.
+        bodies: the models to ask with the body for each: as it came, unless the model is another one or usage would be missing.
+        around: what in it would let the provider reach hosts for the box; None if nothing does.
+        surcharge: what in it costs more than the price table says; None if nothing does.
+        goes_on: it goes on from an answer that the provider kept, so its size says nothing.
+        max_output: tokens that it asks for at most; where it does not say, what models can give.
     """
 
     endpoint: Endpoint
     model: str
-    raw: bytes
-    body: dict[str, Any]
-
-    def for_model(self, model: str) -> bytes:
-        """The body for a model: as it came, unless the model is another one or usage would be missing from a stream."""
-        changed: dict[str, Any] = {} if model == self.model else {"model": model}
-        if self.endpoint.path == "/chat/completions" and self.body.get("stream"):
-            options = self.body.get("stream_options") or {}
-            if isinstance(options, dict) and options.get("include_usage") is not True:
-                changed["stream_options"] = options | {"include_usage": True}
-        return json.dumps(self.body | changed).encode() if changed else self.raw
-
-    def way_around(self) -> str | None:
-        """What in it would let the provider reach hosts for the box; None if nothing does."""
-        for field in _NETWORK_FIELDS:
-            if self.body.get(field):
-                return field
-        for part in _objects(self.body.get("tools")):
-            kind = part.get("type")
-            if isinstance(kind, str) and kind.startswith(_NETWORK_TOOLS):
-                return f"the tool {kind[:40]!a}"
-        for part in _objects([self.body.get(field) for field in _CONTENT_FIELDS]):
-            if any(_is_web(part.get(key)) for key in ("image_url", "file_url")) or (part.get("type") == "url" and _is_web(part.get("url"))):
-                return "a URL the provider would fetch"
-        return None
-
-    def surcharge(self) -> str | None:
-        """What in it costs more than the price table says; None if nothing does."""
-        return next((f"{field} {value}" for field, value in _SURCHARGED if self.body.get(field) == value), None)
+    size: int
+    bodies: tuple[tuple[str, bytes], ...]
+    around: str | None
+    surcharge: str | None
+    goes_on: bool
+    max_output: int
 
 
-async def read_question(client: Requests, request: h11.Request, endpoint: Endpoint, limit: int) -> Question:
-    """Read a call's body.
-
-    Args:
-        client: where it comes from.
-        request: its head.
-        endpoint: where it goes.
-        limit: of the body in bytes, after decompression too.
-
-    Raises:
-        BadHttp: too long, compressed in an unknown way, or not a JSON object with a `model`.
-    """
+async def receive(client: Requests, limit: int) -> bytes:
+    """Read a call's body as it comes. Raises BadHttp: it takes more bytes than `limit`, or broke off."""
     raw = bytearray()
     async for data in client.body():
         raw += data
         if len(raw) > limit:
             raise BadHttp(f"the request's body takes more than {limit} bytes", 413)
-    plain = _decoded(bytes(raw), request, limit)
+    return bytes(raw)
+
+
+def read_question(raw: bytes, request: h11.Request, endpoint: Endpoint, limit: int, fallbacks: Sequence[str] = ()) -> Question:
+    """What a call's body says. Takes long for big ones: made for a thread.
+
+    Args:
+        raw: the body as it came.
+        request: its head.
+        endpoint: where it goes.
+        limit: of the body in bytes after decompression.
+        fallbacks: models to ask after the one that it names.
+
+    Raises:
+        BadHttp: too long, compressed in an unknown way, or not a JSON object that can be checked.
+    """
+    plain = _decoded(raw, request, limit)
+    if sum(plain.count(sign) for sign in (b"{", b"[", b",")) > _MAX_PARTS:
+        raise BadHttp(f"the request's body has more than {_MAX_PARTS} parts", 413)
+    body = _read(plain)
+    model = body["model"]
+    others = [name for name in fallbacks if name != model]
+    return Question(
+        endpoint,
+        model,
+        len(plain),
+        tuple((name, _for_model(name, plain, body, endpoint)) for name in (model, *others)),
+        way_around(body),
+        next((f"{field} {value}" for field, value in _SURCHARGED if body.get(field) == value), None),
+        bool(body.get("previous_response_id")),
+        _max_output(body),
+    )
+
+
+def _read(plain: bytes) -> dict[str, Any]:
     try:
         body = json.loads(plain.decode("utf-8"), object_pairs_hook=_without_doubles)
     except (ValueError, RecursionError) as error:
         raise BadHttp("the request's body is not JSON in UTF-8, or names a field twice") from error
     if not isinstance(body, dict) or not isinstance(body.get("model"), str):
         raise BadHttp("the request's body names no model")
-    if len({name.casefold() for name in body}) < len(body):
-        raise BadHttp("the request's body names a field twice in different case, which some providers ignore")
+    if any(name != name.casefold() for name in body):
+        raise BadHttp("the request's body has a field that is not in lower case, which some providers ignore")
     if body.get("background"):
         raise BadHttp("background answers are not counted and cannot be asked for")
-    return Question(endpoint, body["model"], plain, body)
+    field = unseen(body)
+    if field is not None:
+        raise BadHttp(f"{field} leads to what cannot be checked here and cannot be asked for")
+    return body
+
+
+def _for_model(model: str, plain: bytes, body: dict[str, Any], endpoint: Endpoint) -> bytes:
+    changed: dict[str, Any] = {} if model == body["model"] else {"model": model}
+    if endpoint.path == "/chat/completions" and body.get("stream"):
+        options = body.get("stream_options") or {}
+        if isinstance(options, dict) and options.get("include_usage") is not True:
+            changed["stream_options"] = options | {"include_usage": True}
+    return json.dumps(body | changed).encode() if changed else plain
+
+
+def _max_output(body: dict[str, Any]) -> int:
+    asked = [value for value in map(body.get, _BOUNDS) if isinstance(value, int) and value > 0]
+    answers = body.get("n")
+    times = min(max(answers, 1), _MOST_ANSWERS) if isinstance(answers, int) else 1
+    return min(max(asked, default=_MOST_OUTPUT), _MOST_OUTPUT) * times
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -120,21 +143,3 @@ def _decoded(raw: bytes, request: h11.Request, limit: int) -> bytes:
     if unpacker.unconsumed_tail or not unpacker.eof:
         raise BadHttp(f"the request's body is cut, or takes more than {limit} bytes when unpacked", 413)
     return plain
-
-
-def _objects(value: object) -> Iterator[dict[str, Any]]:
-    """Every JSON object within a value that means something to the provider."""
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            yield part
-            made_up = _FREE_FIELDS | {"input"} if part.get("type") in _TOOL_CALLS else _FREE_FIELDS
-            waiting.extend(value for key, value in part.items() if key not in made_up)
-        elif isinstance(part, list):
-            waiting.extend(part)
-
-
-def _is_web(value: object) -> bool:
-    url = value.get("url") if isinstance(value, dict) else value
-    return isinstance(url, str) and not url.lower().lstrip().startswith("data:")

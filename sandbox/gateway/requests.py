@@ -12,8 +12,8 @@ import h11
 from sandbox.gateway.connection import Connection
 from sandbox.gateway.errors import BadHttp
 from sandbox.gateway.settings import Limits
+from sandbox.gateway.slices import SLICE, joined
 
-_SLICE = 1 << 14
 _DRAINED_BYTES = 1 << 20
 _LINGER_S = 2.0
 
@@ -45,7 +45,7 @@ class Requests:
             return None
         try:
             async with asyncio.timeout(self._limits.header_s):
-                event = await self._event(_SLICE)
+                event = await self._event()
         except TimeoutError as error:
             raise BadHttp(f"the request's headers took more than {self._limits.header_s:g} s", 408) from error
         if not isinstance(event, h11.Request):
@@ -61,12 +61,15 @@ class Requests:
         while True:
             try:
                 async with asyncio.timeout(self._limits.idle_s):
-                    event = await self._event(None)
+                    event = await self._event()
             except TimeoutError as error:
                 raise BadHttp(f"no byte of the request's body for {self._limits.idle_s:g} s", 408) from error
             if not isinstance(event, h11.Data):
                 return
-            yield bytes(event.data)
+            data, ended = joined(self._http, event)
+            yield data
+            if ended:
+                return
 
     async def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], reason: bytes = b"") -> None:
         """Begin an answer; the framing of its body is our matter where `headers` does not say."""
@@ -74,7 +77,7 @@ class Requests:
         await self._send(h11.Response(status_code=status, headers=list(headers), reason=reason))
 
     async def send(self, data: bytes) -> None:
-        """A piece of the answer's body. Raises BadHttp if it is more than was announced, ConnectionError."""
+        """A piece of the answer's body. Raises BadHttp if it is too much, ConnectionError also if the box reads none for `idle_s`."""
         await self._send(h11.Data(data=data))
 
     async def end(self) -> None:
@@ -95,7 +98,7 @@ class Requests:
     async def become_tunnel(self) -> bytes:
         """Accept CONNECT. Returns what came after the request already; HTTP ends here."""
         self.started = True
-        if not isinstance(await self._event(_SLICE), h11.EndOfMessage):
+        if not isinstance(await self._event(), h11.EndOfMessage):
             raise BadHttp("CONNECT has no body")
         await self._send(h11.Response(status_code=200, headers=[], reason=b"Connection established"))
         return self._http.trailing_data[0] + self._rest
@@ -135,18 +138,18 @@ class Requests:
                 if size > _DRAINED_BYTES:
                     return
 
-    async def _event(self, slice_bytes: int | None) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+    async def _event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         while True:
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as error:
-                raise BadHttp(f"not HTTP/1.1 as it should be: {error}", error.error_status_hint) from error
+                raise BadHttp("not HTTP/1.1 as it should be", error.error_status_hint) from error  # h11 quotes the line
             if event is not h11.NEED_DATA:
                 return event
             await self._receive()
-            # Heads are fed in slices: h11 looks at their length only when it has too little, not when it has too much.
-            piece, self._rest = self._rest[:slice_bytes], b"" if slice_bytes is None else self._rest[slice_bytes:]
+            piece, self._rest = self._rest[:SLICE], self._rest[SLICE:]
             self._http.receive_data(piece)
+            await asyncio.sleep(0)
 
     async def _receive(self) -> None:
         if not self._rest and not self._ended:
@@ -157,9 +160,14 @@ class Requests:
         try:
             data = self._http.send(event)
         except h11.LocalProtocolError as error:
-            raise BadHttp(f"the answer is not framed as announced: {error}", 502) from error
-        if data:
-            await self._connection.write(data)
+            raise BadHttp("the answer is not framed as announced", 502) from error
+        if not data:
+            return
+        try:
+            async with asyncio.timeout(self._limits.idle_s):
+                await self._connection.write(data)
+        except TimeoutError as error:
+            raise ConnectionAbortedError("the box did not read") from error
 
 
 def _check_framing(request: h11.Request, limit: int) -> None:

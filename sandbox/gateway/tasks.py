@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
+_working: set[asyncio.Future[Any]] = set()
 
 
 async def stop(*tasks: asyncio.Task[Any]) -> None:
@@ -24,3 +28,19 @@ async def run_together(*tasks: asyncio.Task[None]) -> None:
             task.result()
     finally:
         await stop(*tasks)
+
+
+async def in_slot(slots: asyncio.Semaphore, work: Callable[[], Awaitable[_Result]]) -> _Result:
+    """Do work that cannot be stopped, such as a thread's: its slot is free again when the work has ended, not when we stop waiting."""
+    await slots.acquire()
+    task = asyncio.ensure_future(work())
+    _working.add(task)
+
+    def ended(_: asyncio.Future[_Result]) -> None:
+        _working.discard(task)
+        slots.release()
+        if not task.cancelled():
+            task.exception()  # so that asyncio does not report it as never retrieved
+
+    task.add_done_callback(ended)
+    return await asyncio.shield(task)

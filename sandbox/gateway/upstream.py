@@ -9,6 +9,7 @@ import h11
 
 from sandbox.gateway.connection import Connection
 from sandbox.gateway.errors import UpstreamFailed
+from sandbox.gateway.slices import SLICE, joined
 
 
 class Upstream:
@@ -23,6 +24,7 @@ class Upstream:
     def __init__(self, connection: Connection, idle_s: float, header_bytes: int) -> None:
         self._connection, self._idle_s = connection, idle_s
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=header_bytes)
+        self._rest = b""
 
     async def request(self, method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Send the head. Raises UpstreamFailed."""
@@ -48,7 +50,10 @@ class Upstream:
     async def body(self) -> AsyncIterator[bytes]:
         """The answer's body as it comes. Raises UpstreamFailed if it breaks off or pauses for `idle_s`."""
         while isinstance(event := await self._event(), h11.Data):
-            yield bytes(event.data)
+            data, ended = joined(self._http, event)
+            yield data
+            if ended:
+                return
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -57,12 +62,18 @@ class Upstream:
     async def _event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         try:
             while (event := self._http.next_event()) is h11.NEED_DATA:
-                async with asyncio.timeout(self._idle_s):
-                    self._http.receive_data(await self._connection.read())
+                if not self._rest:
+                    async with asyncio.timeout(self._idle_s):
+                        self._rest = await self._connection.read()
+                piece, self._rest = self._rest[:SLICE], self._rest[SLICE:]
+                self._http.receive_data(piece)
+                await asyncio.sleep(0)
         except TimeoutError as error:
             raise UpstreamFailed(f"the server was silent for {self._idle_s:g} s", 504) from error
         except h11.RemoteProtocolError as error:
-            raise UpstreamFailed(f"the server's answer broke off or is not HTTP/1.1: {error}") from error
+            raise UpstreamFailed(
+                "the server's answer broke off or is not HTTP/1.1"
+            ) from error  # h11 quotes the line, which may hold secrets
         except ConnectionError as error:
             raise UpstreamFailed("the server broke the connection") from error
         return event
@@ -75,4 +86,4 @@ class Upstream:
         except ConnectionError as error:
             raise UpstreamFailed("the server broke the connection") from error
         except h11.LocalProtocolError as error:
-            raise UpstreamFailed(f"the request is not framed as announced: {error}", 400) from error
+            raise UpstreamFailed("the request is not framed as announced", 400) from error

@@ -71,6 +71,8 @@ class UsageReader:
 
     def __init__(self, stream: bool, request_bytes: int) -> None:
         self._stream, self._request_bytes = stream, request_bytes
+        self.unseen_output = 0
+        """Tokens that the answer may have had at most, where its rest could not be read; the estimate takes them."""
         self._rest = bytearray()
         self._usage: dict[str, Any] = {}
         self._final = False
@@ -125,10 +127,24 @@ class UsageReader:
         output = self._events if self._stream else self._bytes // _BYTES_PER_TOKEN
         asked = said.input + said.cached_input + said.cache_write
         unsaid = 0 if asked else self._request_bytes // _BYTES_PER_TOKEN
-        return replace(said, input=said.input + unsaid, output=max(said.output, output))
+        return replace(said, input=said.input + unsaid, output=max(said.output, output, self.unseen_output))
 
 
 def _tokens(usage: dict[str, Any]) -> Tokens:
+    """What is said as a whole or, where that is more, for each step of the answer: the whole may leave out compaction and advice."""
+    steps = usage.get("iterations")
+    each = sum((_plain_tokens(step) for step in steps if isinstance(step, dict)), Tokens()) if isinstance(steps, list) else Tokens()
+    whole = _plain_tokens(usage)
+    return Tokens(
+        max(whole.input, each.input),
+        max(whole.cached_input, each.cached_input),
+        max(whole.cache_write, each.cache_write),
+        max(whole.output, each.output),
+        max(whole.cache_write_1h, each.cache_write_1h),
+    )
+
+
+def _plain_tokens(usage: dict[str, Any]) -> Tokens:
     if "prompt_tokens" in usage:
         return _openai(usage, "prompt_tokens", "completion_tokens")
     if "input_tokens_details" in usage or "total_tokens" in usage:

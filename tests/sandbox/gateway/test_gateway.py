@@ -63,7 +63,8 @@ async def test_cut_ends_all_connections_and_serves_new_ones(net: Net) -> None:
 async def test_box_with_too_many_connections_is_turned_away(open_net: OpenNet) -> None:
     async with open_net(settings=GatewaySettings(limits=Limits(connections=2))) as net:
         async with net.tunnel("allowed.test:443"), net.tunnel("allowed.test:443"):
-            assert b" 503 " in (await net.say(b"")).split(b"\r\n")[0]
+            with contextlib.suppress(ConnectionError):
+                assert await net.say(b"") == b""
         await net.gateway.cut(BOX)
         assert (await net.say(GET)).startswith(b"HTTP/1.1 200 ")
 
