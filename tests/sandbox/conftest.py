@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import time
 from collections.abc import Iterator
@@ -30,7 +31,9 @@ def _traces() -> set[str]:
             continue
         if any(word in words for word in ("bwrap ", "runsc", "/.box")):
             found.add(f"process {folder.name} {words[:200]}")
-    found |= {f"group {group}" for group in Path("/sys/fs/cgroup").glob("**/box-review/bx*")}
+    for parent in [Path("/sys/fs/cgroup/box-review"), *Path("/sys/fs/cgroup").glob("*/box-review")]:
+        with contextlib.suppress(OSError):
+            found |= {f"group {group}" for group in parent.glob("bx*")}
     found |= {f"loop {path}" for path in Path("/sys/block").glob("loop*/loop/backing_file")}
     for command in (
         ["docker", "ps", "-aq", "--filter", "label=box-review.data"],
