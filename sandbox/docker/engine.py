@@ -196,8 +196,10 @@ class Engine:
         return {str(entry["Names"][0]).lstrip("/"): str(entry["Id"]) for entry in found}
 
     async def prune(self) -> None:
-        """Remove images of this owner that nobody knows any more."""
-        await self._call(lambda: self._client.api.prune_images(filters={"dangling": True, "label": f"{LABEL}={self._owner}"}))
+        """Remove images of this owner that nobody knows any more; each time those on which no other rests."""
+        filters = {"dangling": True, "label": f"{LABEL}={self._owner}"}
+        while (await self._call(lambda: self._client.api.prune_images(filters=filters)))["ImagesDeleted"]:
+            pass
 
     async def _call(self, work: Callable[[], _T]) -> _T:
         try:
