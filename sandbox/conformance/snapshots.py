@@ -58,8 +58,10 @@ async def _busy_snapshot(driver: Driver) -> None:
         output = process.output()
         await anext(output)
         await box.write_file("f", b"1")
-        async with a_box(driver, BoxSpec(limits=SMALL, snapshot=await box.snapshot())) as copy:
+        snapshot = await box.snapshot()
+        async with a_box(driver, BoxSpec(limits=SMALL, snapshot=snapshot)) as copy:
             expect(await copy.read_file("f"), b"1", "file in the fork")
+        await driver.delete_snapshot(snapshot)
         await process.write(b"alive\n")
         expect(await anext(output), ("stdout", b"alive\n"), "the process after")
 
