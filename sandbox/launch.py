@@ -49,6 +49,7 @@ class Plan:
     def argv(self, filter_fd: int, info_fd: int) -> list[str]:
         """The whole command line of bwrap."""
         view = [*self.rootfs.binds, "--ro-bind", str(self.rootfs.runtime), "/.box", "--proc", "/proc", "--dev", "/dev"]
+        view += ["--ro-bind-try", "/dev/null", "/proc/keys"]  # key rings are not divided by namespaces: these would be the user's
         view += ["--size", str(_SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108  (in the box)
         for mount in self.mounts:
             view += ["--ro-bind", str(mount.source), mount.target]

@@ -18,7 +18,7 @@ from sandbox.link import Callbacks
 from sandbox.linked import LinkedBox
 from sandbox.running import Running
 from sandbox.store import BoxRecord, LayerRecord
-from sandbox.usage import DiskWatch
+from sandbox.usage import DiskWatch, bytes_below
 from sandbox.users import own
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class LayeredBox(LinkedBox):
         super().__init__(driver.store, record, driver.gateway)
         self.keeper = driver
         self.group = ControlGroup(record.id)
-        self._disk = DiskWatch(self.upper, record.limits.disk_bytes)
+        self._disk = DiskWatch(lambda: asyncio.to_thread(bytes_below, self.upper), record.limits.disk_bytes)
 
     @property
     def upper(self) -> Path:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from sandbox.errors import BoxDead
@@ -21,8 +21,9 @@ _SHARE = 20  # looking may take at most one part in twenty of the time
 class DiskWatch:
     """Looks at a box's upper layer every second or so while commands run in it."""
 
-    def __init__(self, tree: Path, limit_bytes: int) -> None:
-        self._tree, self._limit = tree, limit_bytes
+    def __init__(self, used: Callable[[], Awaitable[int]], limit_bytes: int) -> None:
+        """`used` tells how many bytes the box has written."""
+        self._used, self._limit = used, limit_bytes
 
     @contextlib.contextmanager
     def watching(self, stop: Callable[[], None]) -> Iterator[None]:
@@ -38,7 +39,7 @@ class DiskWatch:
         while True:
             await asyncio.sleep(pause)
             started = time.monotonic()
-            used = await asyncio.to_thread(bytes_below, self._tree)
+            used = await self._used()
             pause = max(INTERVAL_S, _SHARE * (time.monotonic() - started))
             if used > self._limit:
                 stop()

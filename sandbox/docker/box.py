@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -21,7 +22,7 @@ from sandbox.link import SupervisorLink
 from sandbox.linked import LinkedBox
 from sandbox.running import Running
 from sandbox.store import BoxRecord
-from sandbox.usage import DiskWatch, Watch
+from sandbox.usage import DiskWatch, Watch, bytes_below
 
 if TYPE_CHECKING:
     from sandbox.docker.driver import DockerDriver
@@ -99,8 +100,14 @@ class DockerBox(LinkedBox):
             running.link.kill_all()
 
         upper = Path((state.get("GraphDriver", {}).get("Data") or {}).get("UpperDir", "/nonexistent"))
+
+        async def written() -> int:
+            if os.access(upper, os.R_OK | os.X_OK):
+                return await asyncio.to_thread(bytes_below, upper)
+            return await self.host.engine.written_bytes(self.record.container)
+
         with contextlib.ExitStack() as watches:
-            watches.enter_context(DiskWatch(upper, self.limits.disk_bytes).watching(full))
+            watches.enter_context(DiskWatch(written, self.limits.disk_bytes).watching(full))
             if not self.host.engine.shares_kernel:
                 watches.enter_context(Watch(running.link, self.limits.memory_bytes, self.limits.pids).watching(hits))
             yield hits

@@ -132,6 +132,11 @@ class Engine:
         with contextlib.suppress(Gone):
             await self._call(lambda: self._client.api.stop(container, timeout=0))
 
+    async def written_bytes(self, container: str) -> int:
+        """What a container has written, by the engine's own count."""
+        found = await self._call(lambda: self._client.api.containers(all=True, size=True, filters={"id": container}))
+        return int(found[0].get("SizeRw", 0)) if found else 0
+
     async def inspect(self, container: str) -> dict[str, Any]:
         """What the engine knows of a container."""
         return dict(await self._call(lambda: self._client.api.inspect_container(container)))
