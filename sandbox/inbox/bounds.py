@@ -21,8 +21,8 @@ class Bounds:
             file.write("%d" % self._pids)
 
     def look(self) -> None:
-        """Note whether there was room for another process."""
-        if self._pids and _number("/pids/pids.current") >= self._pids:
+        """Note whether there was room for another process, before the one that has ended just now made some."""
+        if self._pids and _number("/pids/pids.current") >= self._pids - 1:
             self._full = 1
 
     def was_full(self) -> int:
