@@ -12,6 +12,9 @@ _WHO = {
     "GIT_CONFIG_NOSYSTEM": "1",
 }
 
+BAD = "import subprocess\n\n\ndef run(name):\n    subprocess.run('ls ' + name, shell=True)\n"
+"""A file in which every review finds something: ruff's S602, high."""
+
 
 class Repository:
     """One repository with a branch `main`."""

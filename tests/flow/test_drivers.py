@@ -11,11 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.repositories import Repository
+from tests.repositories import BAD, Repository
 from tests.sandbox.drivers import unusable
 from tests.server import box_review
-
-BAD = "import subprocess\n\n\ndef run(name):\n    subprocess.run('ls ' + name, shell=True)\n"
 
 
 @pytest.mark.parametrize(("driver", "memory"), [("gvisor", True), ("docker", False), ("bubblewrap", False)])

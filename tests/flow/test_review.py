@@ -12,11 +12,10 @@ from box_review.client import AsyncClient, Client, Options
 from box_review.jobs import events_key
 
 from runner.queue import connect
-from tests.repositories import Repository
+from tests.repositories import BAD, Repository
 from tests.server import Ended, Server, box_review
 
 Make = Callable[..., Repository]
-BAD = "import subprocess\n\n\ndef run(name):\n    subprocess.run('ls ' + name, shell=True)\n"
 
 
 def ask(server: Server, *arguments: str | Path) -> Ended:

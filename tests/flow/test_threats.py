@@ -11,11 +11,10 @@ from box_review import ReviewRecord, ReviewRequest, ReviewStatus
 from box_review.client import AsyncClient
 from box_review.source import Source
 
-from tests.repositories import Repository
+from tests.repositories import BAD, Repository
 from tests.server import Server, box_review
 
 Make = Callable[..., Repository]
-BAD = "import subprocess\n\n\ndef run(name):\n    subprocess.run('ls ' + name, shell=True)\n"
 
 
 def review(server: Server, repository: Repository, *arguments: str) -> ReviewRecord:

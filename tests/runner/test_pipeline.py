@@ -18,9 +18,8 @@ from runner.result import RoleResult
 from runner.settings import RunnerSettings
 from runner.work import working
 from tests.conftest import Valkey
-from tests.repositories import Repository
+from tests.repositories import BAD, Repository
 
-BAD = "import subprocess\n\n\ndef run(name):\n    subprocess.run('ls ' + name, shell=True)\n"
 REVIEW = "rv-0000000000000001"
 
 

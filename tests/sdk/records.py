@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from box_review.finding import Dropped, Evidence, Excerpt, Finding, Proof, ProofState, Reproducer, Severity
@@ -338,3 +339,18 @@ def hostile_record() -> ReviewRecord:
         not_covered=(HOSTILE,),
         changed_files=(ChangedFile(path=bad.path, status="added", added_lines=1, deleted_lines=None),),
     )
+
+
+def outside_code(markdown: str) -> str:
+    """What is left of `markdown` once fenced blocks and code spans are taken out, as GitHub would."""
+    lines, fence = [], ""
+    for line in markdown.split("\n"):
+        ticks = re.fullmatch(r"(`{3,})\w*", line)
+        if fence:
+            fence = "" if line == fence else fence
+        elif ticks:
+            fence = ticks[1]
+        else:
+            lines.append(re.sub(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", "", line))
+    assert not fence, "a fence stays open"
+    return "\n".join(lines)

@@ -153,29 +153,15 @@ def test_hostile_json_keeps_its_value():
     assert json.loads(render(record, "json")) == json.loads(record.model_dump_json())
 
 
-def _markdown_outside_code(markdown: str) -> str:
-    lines, fence = [], ""
-    for line in markdown.split("\n"):
-        ticks = re.fullmatch(r"(`{3,})\w*", line)
-        if fence:
-            fence = "" if line == fence else fence
-        elif ticks:
-            fence = ticks[1]
-        else:
-            lines.append(re.sub(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", "", line))
-    assert not fence, "a fence stays open"
-    return "\n".join(lines)
-
-
 @pytest.mark.parametrize(
     "threat", ["@octocat", "https://", "www.evil", "](", "![", "<script", "<img", "<!--", "javascript:", "GH-42", "#123"]
 )
 def test_hostile_markdown_has_nothing_live(threat):
-    assert threat not in _markdown_outside_code(render(records.hostile_record(), "markdown"))
+    assert threat not in records.outside_code(render(records.hostile_record(), "markdown"))
 
 
 def test_hostile_markdown_has_no_html_but_our_own():
-    outside = _markdown_outside_code(render(records.hostile_record(), "markdown"))
+    outside = records.outside_code(render(records.hostile_record(), "markdown"))
     assert set(re.findall(r"</?\w+[^>]*>", outside)) <= {"<details>", "</details>", "<summary>", "</summary>", "<sub>", "</sub>"}
     assert outside.count("<details>") == outside.count("</details>")
 
