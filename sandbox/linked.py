@@ -31,13 +31,14 @@ from sandbox.box import (
     Session,
     Stream,
 )
+from sandbox.channel import Channel
 from sandbox.errors import BadRequest, BoxBusy, BoxDead, BoxFileError, SandboxError
 from sandbox.gateway.authority import trust_env
 from sandbox.gateway.gateway import Gateway
 from sandbox.gateway.policy import NetworkPolicy
 from sandbox.gateway.settings import proxy_env
 from sandbox.limits import Hits, Limits
-from sandbox.link import Callbacks, Channel
+from sandbox.link import Callbacks
 from sandbox.process import BoxSession, exec_words, run_to_end
 from sandbox.rootfs import TRUST
 from sandbox.running import Running

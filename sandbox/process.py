@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import IO
 
 from sandbox.box import HOME, Command, ExecResult, Process, Session, Stream
+from sandbox.channel import Channel, Inlet, Outlet
 from sandbox.errors import BadRequest, BoxDead
 from sandbox.inbox.wire import CHUNK
-from sandbox.link import Channel, Inlet, Outlet
 
 DRAIN_S = 0.25  # how long output may still come from a background child after the program itself has ended
 KILL_S = 5.0

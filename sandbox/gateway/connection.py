@@ -7,7 +7,7 @@ import ssl
 from collections import deque
 from typing import Protocol
 
-from sandbox.link import Channel
+from sandbox.channel import Channel
 
 _QUEUE_BYTES = 1 << 18
 

@@ -12,6 +12,7 @@ from typing import Self
 
 import structlog
 
+from sandbox.channel import Channel
 from sandbox.errors import BoxNotFound
 from sandbox.gateway.access import AttachedBox, BoxAccess, Host
 from sandbox.gateway.budget import Call, Ledger, ModelAccess, Usage
@@ -23,7 +24,6 @@ from sandbox.gateway.policy import NetworkPolicy
 from sandbox.gateway.provider import ModelSettings
 from sandbox.gateway.proxy import Session
 from sandbox.gateway.resolve import check_still_allowed
-from sandbox.link import Channel
 
 log = structlog.get_logger()
 

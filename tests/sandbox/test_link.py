@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 
+from sandbox.channel import Channel
 from sandbox.errors import BadRequest, BoxDead
 from sandbox.inbox import wire
-from sandbox.link import Callbacks, Channel, SupervisorLink
+from sandbox.link import Callbacks, SupervisorLink
 
 
 class Peer:

@@ -11,13 +11,14 @@ from dataclasses import replace
 
 import pytest
 
+from sandbox.channel import Channel
 from sandbox.errors import BoxNotFound
 from sandbox.gateway.access import BoxAccess
 from sandbox.gateway.connection import ChannelConnection
 from sandbox.gateway.policy import NetworkPolicy
 from sandbox.gateway.settings import GatewaySettings, Limits, proxy_env
 from sandbox.inbox import wire
-from sandbox.link import Callbacks, Channel, SupervisorLink
+from sandbox.link import Callbacks, SupervisorLink
 from tests.sandbox.gateway.conftest import BOX, Net, OpenNet
 from tests.sandbox.gateway.outside import ADDRESS, Outside
 
