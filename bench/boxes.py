@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.measure import in_turn, tell, timed
-from sandbox.box import Box, BoxSpec, Command, Driver, Freeze
+from sandbox.box import Box, BoxSpec, Command, Freeze
 from sandbox.bubblewrap import BubblewrapDriver
 from sandbox.docker.driver import DockerDriver
+from sandbox.driver import Driver
 from sandbox.errors import SandboxError
 from sandbox.gvisor.driver import GvisorDriver
 

@@ -20,7 +20,8 @@ from box_review import ReviewRequest
 from runner.artifacts import Artifacts
 from runner.errors import ArtifactMissing, SourceUnusable
 from runner.evidence.request import REPOSITORY
-from sandbox.box import Box, BoxSpec, Command, Driver
+from sandbox.box import Box, BoxSpec, Command
+from sandbox.driver import Driver
 from sandbox.errors import BoxNotFound
 from sandbox.limits import SIZES
 

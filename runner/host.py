@@ -25,9 +25,10 @@ from runner.harness.contract import Harness
 from runner.harness.static import StaticHarness
 from runner.reviews import Reviews
 from runner.settings import RunnerSettings
-from sandbox.box import BoxSpec, Driver, Mount
+from sandbox.box import BoxSpec, Mount
 from sandbox.bubblewrap import BubblewrapDriver
 from sandbox.docker.driver import DockerDriver
+from sandbox.driver import Driver
 from sandbox.errors import SandboxError
 from sandbox.gateway.errors import BadName
 from sandbox.gateway.provider import ModelSettings, Provider, ProviderName

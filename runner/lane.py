@@ -8,7 +8,8 @@ from box_review import BoxReport, Stage
 from box_review.events import LaneEvent, StageName
 
 from runner.reviews import Reviews, ReviewState
-from sandbox.box import Box, Driver, Freeze
+from sandbox.box import Box, Freeze
+from sandbox.driver import Driver
 from sandbox.errors import SandboxError
 
 

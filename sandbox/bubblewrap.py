@@ -6,7 +6,7 @@ isolates a box, `sandbox.inbox.supervisor` for its first process.
 
 from __future__ import annotations
 
-from sandbox.box import Capabilities
+from sandbox.driver import Capabilities
 from sandbox.gateway.settings import PORT
 from sandbox.launch import BubblewrapRunning, Plan, launch
 from sandbox.layered import LayeredDriver

@@ -11,7 +11,8 @@ from typing import Self
 
 import structlog
 
-from sandbox.box import Box, BoxSpec, BoxState, Capabilities, Freeze
+from sandbox.box import Box, BoxSpec, BoxState, Freeze
+from sandbox.driver import Capabilities
 from sandbox.errors import SandboxError
 from sandbox.image import Packer, share
 from sandbox.layered_box import MAX_LAYERS, LayeredBox

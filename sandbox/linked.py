@@ -6,7 +6,6 @@ import abc
 import asyncio
 import contextlib
 import dataclasses
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
@@ -17,13 +16,10 @@ import structlog
 
 from sandbox.box import (
     DEFAULT_OUTPUT_BYTES,
-    HOME,
-    Box,
     BoxSpec,
     BoxState,
     Command,
     ExecResult,
-    FileInfo,
     Freeze,
     FreezeReport,
     Mount,
@@ -31,8 +27,9 @@ from sandbox.box import (
     Session,
     Stream,
 )
+from sandbox.box_files import BoxFiles
 from sandbox.channel import Channel
-from sandbox.errors import BadRequest, BoxBusy, BoxDead, BoxFileError, SandboxError
+from sandbox.errors import BoxBusy, BoxDead, SandboxError
 from sandbox.gateway.authority import trust_env
 from sandbox.gateway.gateway import Gateway
 from sandbox.gateway.policy import NetworkPolicy
@@ -49,12 +46,10 @@ log = structlog.get_logger()
 _T = TypeVar("_T")
 _CHANGES: set[asyncio.Task[Any]] = set()  # tasks live as long as somebody holds them
 
-FILE_DEADLINE_S = 60.0
 HOOK_DEADLINE_S = 10.0
-MAX_FILE_BYTES = 256 << 20
 
 
-class LinkedBox(Box):
+class LinkedBox(BoxFiles):
     """One box: its record on disk, and its running processes while it is live or warm."""
 
     def __init__(self, store: Store, record: BoxRecord, gateway: Gateway) -> None:
@@ -184,7 +179,7 @@ class LinkedBox(Box):
         on_output: Callable[[Stream, bytes], None] | None = None,
     ) -> ExecResult:
         words = exec_words(command, self._env())
-        return await self._run(b"x", words, timeout_s=timeout_s, stdin=stdin, max_output_bytes=max_output_bytes, on_output=on_output)
+        return await self.run(b"x", words, timeout_s=timeout_s, stdin=stdin, max_output_bytes=max_output_bytes, on_output=on_output)
 
     async def _start(self, kind: bytes, words: list[bytes]) -> Channel:
         """Start something, in a frozen box after resuming it."""
@@ -196,7 +191,7 @@ class LinkedBox(Box):
                     self.last_used = time.monotonic()
                     return self._live().link.start(kind, words)
 
-    async def _run(
+    async def run(
         self,
         kind: bytes,
         words: list[bytes],
@@ -216,46 +211,6 @@ class LinkedBox(Box):
             raise
         self.last_used = time.monotonic()
         return dataclasses.replace(result, limit=hits.first) if hits.first else result
-
-    # Files
-
-    async def read_file(self, path: str, *, offset: int = 0, length: int | None = None) -> bytes:
-        if length is not None and length > MAX_FILE_BYTES:
-            raise BadRequest(f"at most {MAX_FILE_BYTES >> 20} MB can be read at once; ask for ranges")
-        words = [b"read", _path(path), b"%d" % offset, b"%d" % (-1 if length is None else length)]
-        data = await self._file(path, words, max_output_bytes=MAX_FILE_BYTES)
-        if length is None and len(data) >= MAX_FILE_BYTES:
-            raise BadRequest(f"{path} is larger than {MAX_FILE_BYTES >> 20} MB; read it in ranges")
-        return data
-
-    async def write_file(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
-        await self._file(path, [b"write", _path(path), b"%o" % mode, b"%d" % len(data)], stdin=data)
-
-    async def list_dir(self, path: str) -> list[FileInfo]:
-        return _infos(await self._file(path, [b"list", _path(path)], max_output_bytes=64 << 20))
-
-    async def stat(self, path: str) -> FileInfo:
-        return _infos(await self._file(path, [b"stat", _path(path)]))[0]
-
-    async def mkdir(self, path: str) -> None:
-        await self._file(path, [b"mkdir", _path(path)])
-
-    async def rename(self, old: str, new: str) -> None:
-        await self._file(old, [b"rename", _path(old), _path(new)])
-
-    async def remove(self, path: str) -> None:
-        await self._file(path, [b"remove", _path(path)])
-
-    async def _file(
-        self, path: str, words: list[bytes], *, stdin: bytes | None = None, max_output_bytes: int = DEFAULT_OUTPUT_BYTES
-    ) -> bytes:
-        result = await self._run(b"f", words, timeout_s=FILE_DEADLINE_S, stdin=stdin, max_output_bytes=max_output_bytes)
-        if result.exit_code == 0:
-            return result.stdout
-        number, _, text = result.stderr.partition(b"\0")
-        if result.timed_out or not number.isdigit():
-            raise BoxFileError(5, f"the file operation did not end: {result.stderr[:200].decode('utf-8', 'replace')}", path)
-        raise BoxFileError(int(number), text.decode("utf-8", "replace"), path)
 
     # Freezing
 
@@ -432,22 +387,3 @@ async def to_its_end(change: Coroutine[Any, Any, _T]) -> _T:
 def _tell_failure(task: asyncio.Task[Any]) -> None:
     if not task.cancelled() and task.exception() is not None:
         log.warning("a change of a box's state failed after its caller had gone", error=str(task.exception()))
-
-
-def _path(path: str) -> bytes:
-    if not path or "\0" in path:
-        raise BadRequest("a path is needed, without NUL bytes")
-    full = path if path.startswith("/") else f"{HOME}/{path}"
-    return os.path.normpath(full).encode("utf-8", "surrogateescape")
-
-
-def _infos(data: bytes) -> list[FileInfo]:
-    """Records as the supervisor writes them; a malformed answer is an error of the box."""
-    fields = data.split(b"\0")[:-1]
-    try:
-        return [
-            FileInfo(os.fsdecode(name), kind.decode("ascii"), int(mode), int(size), int(modified))
-            for kind, mode, size, modified, name in zip(*[iter(fields)] * 5, strict=True)
-        ]
-    except ValueError as error:
-        raise BoxFileError(5, "the box gave a malformed answer", "") from error

@@ -12,7 +12,8 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
-from sandbox.box import Box, BoxSpec, Driver
+from sandbox.box import Box, BoxSpec
+from sandbox.driver import Driver
 from sandbox.errors import BoxNotFound, SandboxError
 from sandbox.gateway.access import BoxAccess, Host
 from sandbox.gateway.authority import Authority

@@ -8,7 +8,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from sandbox.box import Box, BoxSpec, Command, Driver, ExecResult
+from sandbox.box import Box, BoxSpec, Command, ExecResult
+from sandbox.driver import Driver
 from sandbox.limits import Limits
 
 MIB = 1 << 20

@@ -9,8 +9,9 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from sandbox.box import BoxSpec, Command, Driver, Process
+from sandbox.box import BoxSpec, Command, Process
 from sandbox.conformance.check import SMALL, a_box, expect, promise, python, shell
+from sandbox.driver import Driver
 
 
 @contextlib.asynccontextmanager

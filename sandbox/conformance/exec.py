@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from sandbox.box import BoxSpec, BoxState, Command, Driver
+from sandbox.box import BoxSpec, BoxState, Command
 from sandbox.conformance.check import SMALL, a_box, expect, promise, shell
+from sandbox.driver import Driver
 from sandbox.errors import BadRequest
 
 

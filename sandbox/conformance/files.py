@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from sandbox.box import Driver
 from sandbox.conformance.check import a_box, expect, promise, shell
+from sandbox.driver import Driver
 from sandbox.errors import BoxFileError
 
 

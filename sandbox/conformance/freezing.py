@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from sandbox.box import BoxSpec, BoxState, Command, Driver, Freeze
+from sandbox.box import BoxSpec, BoxState, Command, Freeze
 from sandbox.conformance.check import SMALL, a_box, expect, promise, shell
+from sandbox.driver import Driver
 from sandbox.errors import BoxBusy
 
 

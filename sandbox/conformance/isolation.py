@@ -8,8 +8,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from sandbox.box import Command, Driver
+from sandbox.box import Command
 from sandbox.conformance.check import a_box, expect, promise, python, shell
+from sandbox.driver import Driver
 
 
 @promise("there is no network", "isolation")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.box import BoxSpec, Driver
+from sandbox.box import BoxSpec
 from sandbox.conformance.check import a_box, expect, promise, shell
+from sandbox.driver import Driver
 from sandbox.errors import BoxDead, BoxNotFound
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sandbox.box import BoxSpec, Driver
+from sandbox.box import BoxSpec
 from sandbox.conformance.check import MIB, SMALL, a_box, expect, promise, python, shell
+from sandbox.driver import Driver
 
 
 @promise("memory beyond the limit ends the program, not the box", "limits")

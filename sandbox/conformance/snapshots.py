@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.box import BoxSpec, Command, Driver
+from sandbox.box import BoxSpec, Command
 from sandbox.conformance.check import SMALL, a_box, expect, promise, shell
+from sandbox.driver import Driver
 from sandbox.errors import BoxNotFound
 
 

@@ -13,9 +13,10 @@ from typing import Self
 
 from pydantic import ValidationError
 
-from sandbox.box import Box, BoxSpec, BoxState, Capabilities, Freeze, Mount
+from sandbox.box import Box, BoxSpec, BoxState, Freeze, Mount
 from sandbox.docker.box import DockerBox
 from sandbox.docker.engine import Engine
+from sandbox.driver import Capabilities
 from sandbox.errors import BoxBusy, BoxNotFound, HostUnfit, ImageCorrupt, SandboxError
 from sandbox.gateway.settings import PORT
 from sandbox.image import Part, measure

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Self
 
-from sandbox.box import Capabilities
+from sandbox.driver import Capabilities
 from sandbox.errors import SandboxError
 from sandbox.gvisor.box import GvisorBox
 from sandbox.gvisor.runsc import Runsc, find_runsc

@@ -14,12 +14,12 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found,unused-ignore]
 import _socket
 import os
-import select
 import struct
 import sys
 
 from . import files, guard, programs, wire
 from .bounds import Bounds
+from .poller import Poller
 from .processes import Processes, count_deleted_files, count_living, kill_largest, kill_tree, newest_group, send
 from .streams import Sink, Source
 
@@ -39,9 +39,7 @@ class Supervisor:
         self.file_work: set[int] = set()  # ids of file operations
         self.sources: dict[tuple[int, int], Source] = {}
         self.sinks: dict[tuple[int, int], Sink] = {}
-        self.ready: dict[int, Callable[[], None]] = {}  # descriptor -> what to do when it can be read
-        self.writable: dict[int, Callable[[], None]] = {}
-        self.poller = select.poll()
+        self.poller = Poller()
         self.outgoing = bytearray()
         self.held = False
         self.next_connection = wire.CONNECTIONS
@@ -57,15 +55,11 @@ class Supervisor:
         """Serve until the host closes its end."""
         os.set_blocking(0, False)
         os.set_blocking(1, False)
-        self.watch(0, self.hear)
-        self.watch(self.wake_r, self.reap)
+        self.poller.watch(0, self.hear)
+        self.poller.watch(self.wake_r, self.reap)
         self.tell(b"!", 0)
         while True:
-            for fd, events in self.poller.poll():
-                if events & ~select.POLLOUT and fd in self.ready:
-                    self.ready[fd]()
-                if events & ~select.POLLIN and fd in self.writable:
-                    self.writable[fd]()
+            self.poller.wait()
 
     # The host
 
@@ -103,40 +97,11 @@ class Supervisor:
             while self.outgoing:
                 del self.outgoing[: os.write(1, self.outgoing)]
         except BlockingIOError:
-            self.watch_writing(1, self.flush)
+            self.poller.watch_writing(1, self.flush)
             return
         except BrokenPipeError:
             os._exit(0)
-        self.forget_writing(1)
-
-    # Descriptors
-
-    def watch(self, fd: int, action: Callable[[], None]) -> None:
-        """Call `action` whenever the descriptor can be read."""
-        self.ready[fd] = action
-        self._register(fd)
-
-    def forget(self, fd: int) -> None:
-        """Stop watching for input."""
-        if self.ready.pop(fd, None) is not None:
-            self._register(fd)
-
-    def watch_writing(self, fd: int, action: Callable[[], None]) -> None:
-        """Call `action` whenever the descriptor can be written."""
-        self.writable[fd] = action
-        self._register(fd)
-
-    def forget_writing(self, fd: int) -> None:
-        """Stop watching for room."""
-        if self.writable.pop(fd, None) is not None:
-            self._register(fd)
-
-    def _register(self, fd: int) -> None:
-        events = (select.POLLIN if fd in self.ready else 0) | (select.POLLOUT if fd in self.writable else 0)
-        if events:
-            self.poller.register(fd, events)
-        else:
-            self.poller.unregister(fd)
+        self.poller.forget_writing(1)
 
     # Streams
 
@@ -144,7 +109,7 @@ class Supervisor:
         """Send what a descriptor gives to the host, as one stream."""
         os.set_blocking(fd, False)
         self.sources[ident, stream] = Source(fd, lambda data: self.tell(b"d", ident, data, stream))
-        self.watch(fd, lambda: self.pump(ident, stream))
+        self.poller.watch(fd, lambda: self.pump(ident, stream))
 
     def write_to(self, fd: int, ident: int, end: Callable[[int], None] = os.close) -> None:
         """Give what the host sends to a descriptor; `end` closes it."""
@@ -155,9 +120,9 @@ class Supervisor:
         """Move what there is, as far as the host has given credit."""
         source = self.sources[ident, stream]
         if not source.wants or self.held:
-            self.forget(source.fd)
+            self.poller.forget(source.fd)
         elif not source.ready():
-            self.forget(source.fd)
+            self.poller.forget(source.fd)
             del self.sources[ident, stream]
             self.settle(ident)
 
@@ -165,9 +130,9 @@ class Supervisor:
         """Move what the host sent, as far as the program reads."""
         sink = self.sinks[ident, 0]
         if not sink.wants:
-            self.forget_writing(sink.fd)
+            self.poller.forget_writing(sink.fd)
         elif not sink.ready():
-            self.forget_writing(sink.fd)
+            self.poller.forget_writing(sink.fd)
             del self.sinks[ident, 0]
             self.settle(ident)
 
@@ -187,7 +152,7 @@ class Supervisor:
             self.tell(b"c", ident, b"%d" % len(payload))
             return
         sink.take(payload)
-        self.watch_writing(sink.fd, lambda: self.drain(ident))
+        self.poller.watch_writing(sink.fd, lambda: self.drain(ident))
         self.drain(ident)
 
     def take_credit(self, ident: int, stream: int, payload: bytes) -> None:
@@ -195,7 +160,7 @@ class Supervisor:
         source = self.sources.get((ident, stream))
         if source is not None:
             source.credit += int(payload)
-            self.watch(source.fd, lambda: self.pump(ident, stream))
+            self.poller.watch(source.fd, lambda: self.pump(ident, stream))
 
     def leave(self, ident: int, _stream: int = 0, _payload: bytes = b"") -> None:
         """Nobody listens to this id any more: output is thrown away, input is at its end, connections are cut."""
@@ -203,7 +168,7 @@ class Supervisor:
             source = self.sources.get((ident, stream))
             if source is not None:
                 source.ignore()
-                self.watch(source.fd, lambda stream=stream: self.pump(ident, stream))  # type: ignore[misc]
+                self.poller.watch(source.fd, lambda stream=stream: self.pump(ident, stream))  # type: ignore[misc]
         if (ident, 0) in self.sinks:
             self.take_data(ident, 0, b"")
         if ident >= wire.CONNECTIONS and (ident, 1) in self.sources:
@@ -286,7 +251,7 @@ class Supervisor:
         for stream in (wire.STDOUT, wire.STDERR):
             source = self.sources.get((ident, stream))
             if source is not None and not source.last_words():
-                self.forget(source.fd)
+                self.poller.forget(source.fd)
                 del self.sources[ident, stream]
 
     def kill(self, ident: int, _stream: int, _payload: bytes) -> None:
@@ -321,7 +286,7 @@ class Supervisor:
         listener.bind(("127.0.0.1", port))
         listener.listen(128)
         listener.setblocking(False)
-        self.watch(listener.fileno(), lambda: self.connect(listener, service))
+        self.poller.watch(listener.fileno(), lambda: self.connect(listener, service))
 
     def connect(self, listener: _socket.socket, service: bytes) -> None:
         """A program in the box wants to reach a service of the host."""
@@ -357,7 +322,7 @@ class Supervisor:
         """The host is back."""
         self.held = False
         for (ident, stream), source in list(self.sources.items()):
-            self.watch(source.fd, lambda ident=ident, stream=stream: self.pump(ident, stream))  # type: ignore[misc]
+            self.poller.watch(source.fd, lambda ident=ident, stream=stream: self.pump(ident, stream))  # type: ignore[misc]
         return 0
 
     def orphan(self) -> int:

@@ -11,9 +11,9 @@ import docker
 import docker.errors
 import pytest
 
-from sandbox.box import Driver
 from sandbox.bubblewrap import BubblewrapDriver
 from sandbox.docker.driver import DockerDriver
+from sandbox.driver import Driver
 from sandbox.errors import HostUnfit
 from sandbox.gvisor.driver import GvisorDriver
 from sandbox.gvisor.runsc import find_runsc

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from sandbox.box import Driver
 from sandbox.conformance import CHECKS, Check, run_checks
+from sandbox.driver import Driver
 from tests.sandbox.drivers import DRIVERS, open_driver
 
 

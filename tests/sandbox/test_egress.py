@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.box import Box, BoxSpec, Command, Driver, Freeze
+from sandbox.box import Box, BoxSpec, Command, Freeze
 from sandbox.conformance.check import SMALL, python, shell
+from sandbox.driver import Driver
 from sandbox.gateway.access import Host
 from sandbox.gateway.authority import Authority
 from sandbox.gateway.policy import NetworkPolicy
