@@ -24,6 +24,7 @@ class Sender(Protocol):
 
     def clock(self) -> float:
         """Seconds by a clock that stands still while the box is frozen."""
+        ...
 
 
 class Inlet:
