@@ -25,14 +25,15 @@ from .streams import Sink, Source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 class Supervisor:
     """The loop: frames in, at most one process started by each, output and exits reported as they come."""
 
-    def __init__(self, rules: programs.Rules, bounds: Bounds, services: dict[int, bytes]) -> None:
-        self.rules, self.bounds = rules, bounds
+    def __init__(self, user: programs.User, bounds: Bounds, services: dict[int, bytes], keys: bool) -> None:
+        self.user, self.bounds = user, bounds
+        self.keys = keys  # typing ^C raises a signal only if this process does it
         self.processes = Processes()
         self.running: dict[int, int] = {}  # pid -> id
         self.terminals: dict[int, int] = {}  # id -> master
@@ -80,10 +81,11 @@ class Supervisor:
     def fail(self, kind: bytes, ident: int, error: Exception) -> None:
         """A request could not be done: the box is full, or the words made no sense. The box goes on."""
         if kind in (b"x", b"f"):
-            self.tell(b"d", ident, b"box: %s\n" % str(error).encode("utf-8", "replace"), wire.STDERR)
+            code = error.code if isinstance(error, programs.CannotStart) else 126
+            self.tell(b"d", ident, b"box: %s\n" % os.fsencode(str(error)), wire.STDERR)
             self.tell(b"d", ident, b"", wire.STDOUT)
             self.tell(b"d", ident, b"", wire.STDERR)
-            self.tell(b"e", ident, b"126")
+            self.tell(b"e", ident, b"%d" % code)
 
     def tell(self, kind: bytes, ident: int, payload: bytes = b"", stream: int = 0) -> None:
         """Send one frame."""
@@ -144,7 +146,7 @@ class Supervisor:
     def take_data(self, ident: int, stream: int, payload: bytes) -> None:
         """Input for a program or connection; for one that is gone it is taken and lost."""
         sink = self.sinks.get((ident, stream))
-        if payload and self.rules.keys and ident in self.terminals:
+        if payload and self.keys and ident in self.terminals:
             payload = self.raise_keys(ident, payload)
             if not payload:
                 return
@@ -182,20 +184,19 @@ class Supervisor:
         tty, cwd, count = words[0], words[1], int(words[2])
         args, rest = words[3 : 3 + count], words[3 + count :]
         env = dict(pair.split(b"=", 1) for pair in rest[1 : 1 + int(rest[0])])
-        work = lambda: programs.become(args, env, cwd)  # noqa: E731
         if tty:
-            self.start_on_terminal(ident, tty, work)
+            self.start_on_terminal(ident, tty, lambda: programs.become(args, env, cwd))
         else:
-            self.start_on_pipes(ident, work)
+            self.start_on_pipes(ident, lambda stdio: programs.spawn(args, env, cwd, stdio, self.user))
 
-    def start_on_pipes(self, ident: int, work: Callable[[], None]) -> None:
-        """Run `work` with three pipes."""
+    def start_on_pipes(self, ident: int, start: Callable[[Sequence[int]], int]) -> None:
+        """Start something on three pipes; `start` gives its pid."""
         fds: list[int] = []
         try:
             for _ in range(3):
                 fds += os.pipe2(os.O_CLOEXEC)
             in_r, in_w, out_r, out_w, err_r, err_w = fds
-            self.running[programs.fork(work, (in_r, out_w, err_w), self.rules)] = ident
+            self.running[start((in_r, out_w, err_w))] = ident
         except OSError:
             for fd in fds:
                 os.close(fd)
@@ -211,7 +212,7 @@ class Supervisor:
         master, slave = os.openpty()
         try:
             programs.set_window(master, size)
-            self.running[programs.fork(work, (slave, slave, slave), self.rules, terminal=True)] = ident
+            self.running[programs.fork(work, (slave, slave, slave), self.user, terminal=True)] = ident
         except Exception:
             os.close(master)
             raise
@@ -223,7 +224,7 @@ class Supervisor:
 
     def file(self, ident: int, _stream: int, payload: bytes) -> None:
         """Do a file operation in a child: a hang harms nothing."""
-        self.start_on_pipes(ident, lambda: files.run(payload.split(b"\0")))
+        self.start_on_pipes(ident, lambda stdio: programs.fork(lambda: files.run(payload.split(b"\0")), stdio, self.user))
         self.file_work.add(ident)
 
     def reap(self) -> None:
@@ -379,24 +380,24 @@ ANSWERS: dict[bytes, Callable[[Supervisor], int]] = {
 def main() -> None:
     """Take up the work.
 
-    Arguments: `RLIMIT_X=value` bounds each program, `pids=number` all of them where the box's kernel counts,
+    Arguments: `RLIMIT_X=value` bounds each process, `pids=number` all of them where the box's kernel counts,
     `user=uid` is what they run as, `keys` says that terminals raise no signals themselves, `port=service` is a way to
     the host, `filter=path` the system call filter.
     """
     guard.hide()
-    rules, bounds, services = programs.Rules(), Bounds(), {}
+    user, bounds, services, keys = None, Bounds(), {}, False
     for name, _, value in (word.partition("=") for word in sys.argv[1:]):
         if name == "filter":
             guard.filter_calls(value)
         elif name == "user":
-            rules.user = int(value)
+            user = int(value)
             guard.shed()
         elif name == "keys":
-            rules.keys = True
+            keys = True
         elif name == "pids":
             bounds.limit_pids(int(value))
         elif name.isdigit():
             services[int(name)] = value.encode()
         else:
-            rules.limits.append((name, int(value)))
-    Supervisor(rules, bounds, services).run()
+            programs.bound(name, int(value))
+    Supervisor(programs.User(user), bounds, services, keys).run()
