@@ -43,7 +43,7 @@ class BubblewrapBox(LayeredBox):
     def plan(self) -> Plan:
         """How to start it."""
         return Plan(
-            rootfs=self.keeper.rootfs,
+            rootfs=self.host.rootfs,
             lower=self.lower,
             folder=self.folder,
             uid=self.record.uid,

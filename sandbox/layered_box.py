@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from sandbox.box import BoxState, Freeze, FreezeReport
 from sandbox.errors import BoxBusy
 from sandbox.image import FILES, Manifest, Packer
-from sandbox.limits import ControlGroup, Hits, Limits
+from sandbox.limits import ControlGroup, Limits
 from sandbox.link import Callbacks
 from sandbox.linked import LinkedBox
 from sandbox.running import Running
 from sandbox.store import BoxRecord, LayerRecord
-from sandbox.usage import DiskWatch, bytes_below
 from sandbox.users import own
+from sandbox.watch import Watch, bytes_below
 
 if TYPE_CHECKING:
     from sandbox.layered import LayeredDriver
@@ -33,9 +33,8 @@ class LayeredBox(LinkedBox):
 
     def __init__(self, driver: LayeredDriver, record: BoxRecord) -> None:
         super().__init__(driver.store, record, driver.gateway)
-        self.keeper = driver
-        self.group = ControlGroup(record.id)
-        self._disk = DiskWatch(lambda: asyncio.to_thread(bytes_below, self.upper), record.limits.disk_bytes)
+        self.host = driver
+        self._group = ControlGroup(record.id)
 
     @property
     def upper(self) -> Path:
@@ -50,7 +49,7 @@ class LayeredBox(LinkedBox):
     @property
     def packer(self) -> Packer:
         """Packs with the rights of the box."""
-        return Packer(self.keeper.rootfs, self.record.uid)
+        return Packer(self.host.rootfs, self.record.uid)
 
     @abc.abstractmethod
     async def launch(self, callbacks: Callbacks) -> Running:
@@ -61,39 +60,35 @@ class LayeredBox(LinkedBox):
         """What its control group enforces."""
         return self.limits
 
-    @contextlib.asynccontextmanager
-    async def watching(self, running: Running) -> AsyncIterator[Hits]:
-        hits = Hits()
-        before = self.group.hits()
+    @property
+    def group(self) -> ControlGroup:
+        return self._group
 
-        def full() -> None:
-            hits.note("disk")
-            running.link.kill_all()
-
-        with self._disk.watching(full):
-            yield hits
-        for name, count in self.group.hits().items():
-            if count > before.get(name, 0):
-                hits.note(name)
+    def watch(self, running: Running) -> Watch:
+        watch = Watch(running.link)
+        watch.disk(lambda: asyncio.to_thread(bytes_below, self.upper), self.limits.disk_bytes)
+        return watch
 
     async def boot(self) -> None:
         await self.halt()  # what is left of a box that died
         if not self.upper.exists():
             self.empty_upper()
-        self.group = ControlGroup(self.id)
-        self.group.open(self.bounds)
+        self.open_group()
         try:
-            self.running = await self.launch(self.callbacks)
+            self.up(await self.launch(self.callbacks))
         except BaseException:
             await self.halt()
             raise
         self.save(BoxState.IDLE)
 
     async def halt(self) -> None:
-        running, self.running = self.running, None
-        if running is not None:
-            await running.stop()
+        await super().halt()
         await self._close_group()
+
+    def open_group(self) -> None:
+        """A new control group for the processes that will be started."""
+        self._group = ControlGroup(self.id)
+        self._group.open(self.bounds)
 
     async def _close_group(self) -> None:
         """Remove the control group; the kernel needs a moment to see that its processes are gone."""
@@ -217,12 +212,12 @@ class LayeredBox(LinkedBox):
         await asyncio.to_thread(self.packer.unpack, self.folder / "image" / FILES, self.upper)
 
     async def discard(self) -> None:
-        self.keeper.forget(self.id)
+        self.host.forget(self.id)
         folder = self.store.discard(self.folder)
         if folder is not None:
-            self.keeper.remove_later(folder, self.record.uid)
+            self.host.remove_later(folder, self.record.uid)
 
     def _drop(self, name: str) -> None:
         folder = self.store.discard(self.folder / name)
         if folder is not None:
-            self.keeper.remove_later(folder, self.record.uid)
+            self.host.remove_later(folder, self.record.uid)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 GIB = 1 << 30
 _CGROUPS = Path("/sys/fs/cgroup")
 _PERIOD_US = 100_000
 _PARENT = "box-review"
+_KERNEL_MEMORY_BYTES = 512 << 20  # runsc, and room for what a program allocates before its excess is noticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +45,9 @@ class Limits:
             words.append(f"RLIMIT_DATA={self.memory_bytes}")
         return words
 
-
-class Hits:
-    """Which limits were hit while something ran."""
-
-    def __init__(self) -> None:
-        self._names: list[str] = []
-
-    @property
-    def first(self) -> str | None:
-        """The limit that was hit first, None if none was."""
-        return self._names[0] if self._names else None
-
-    def note(self, name: str) -> None:
-        """A limit was hit."""
-        self._names.append(name)
+    def around_own_kernel(self) -> Limits:
+        """Bounds on the host for a box with a kernel of its own, which needs memory and threads beside those of the programs."""
+        return replace(self, memory_bytes=self.memory_bytes + _KERNEL_MEMORY_BYTES, pids=4 * self.pids + 1024)
 
 
 SIZES: Mapping[str, Limits] = {
@@ -74,6 +63,19 @@ class ControlGroup:
     def __init__(self, box_id: str, root: Path = _CGROUPS) -> None:
         self._folders = {name: folder / _PARENT / box_id for name, folder in _controllers(root).items()}
         self._unified = (root / "cgroup.controllers").exists()
+
+    @classmethod
+    def around(cls, pid: int, root: Path = _CGROUPS) -> ControlGroup:
+        """The groups that another program has put a process into; for reading."""
+        group = cls("", root)
+        group._folders = {}
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{pid}/cgroup").read_text(encoding="ascii").splitlines():
+                _, names, path = line.split(":", 2)
+                for name in ("memory", "pids", "cpu"):
+                    if name in names.split(",") or (not names and group._unified):
+                        group._folders[name] = root / (path.lstrip("/") if group._unified else f"{name}{path}")
+        return group
 
     @classmethod
     def controls_here(cls) -> frozenset[str]:
@@ -147,19 +149,6 @@ def _delegate(parent: Path) -> None:
     with contextlib.suppress(OSError):  # what is not there is not enforced, and `controls` says so
         parent.mkdir(exist_ok=True)
         (parent / "cgroup.subtree_control").write_text("+memory +pids +cpu", encoding="ascii")
-
-
-def group_of(pid: int, root: Path = _CGROUPS) -> ControlGroup:
-    """The control groups that another program has put a process into; for reading."""
-    group = ControlGroup("", root)
-    group._folders = {}
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/cgroup").read_text(encoding="ascii").splitlines():
-            _, names, path = line.split(":", 2)
-            for name in ("memory", "pids", "cpu"):
-                if name in names.split(",") or (not names and group._unified):
-                    group._folders[name] = root / (path.lstrip("/") if group._unified else f"{name}{path}")
-    return group
 
 
 def remove_groups(box_ids: Collection[str], root: Path = _CGROUPS) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ ANSWER_S = 10.0
 _BACKLOG_BYTES = 1 << 20
 _UNREAD_BYTES = 64 << 20  # a box that answers but does not read is not ours any more
 _MAX_CONNECTIONS = 256
+_LIMITS = {b"pids": "pids"}
 _T = TypeVar("_T")
 
 
@@ -53,6 +55,10 @@ class SupervisorLink:
         self._held = False
         self._stopped_at: float | None = None
         self._stopped_s = 0.0
+        self.going = asyncio.Event()  # clear while the box is frozen
+        self.going.set()
+        self.next_start: asyncio.Future[None] = self._loop.create_future()
+        self.hits: Counter[str] = Counter()  # how often each limit was found hit
         self.dead = False
 
     def clock(self) -> float:
@@ -68,12 +74,14 @@ class SupervisorLink:
     def stop_clock(self) -> None:
         """The box is frozen from here on."""
         self._stopped_at = self._stopped_at or self._loop.time()
+        self.going.clear()
 
     def start_clock(self) -> None:
         """The box goes on."""
         if self._stopped_at is not None:
             self._stopped_s += self._loop.time() - self._stopped_at
             self._stopped_at = None
+            self.going.set()
 
     def attach(self, reader: int, writer: int) -> None:
         """Speak over these descriptors, which are owned from here on (both may be the same)."""
@@ -122,6 +130,8 @@ class SupervisorLink:
             raise BadRequest(f"the command line and environment take {len(payload)} bytes; {MAX_REQUEST_BYTES} is the limit")
         channel = self._open(self._take_id())
         self.send(kind, channel.ident, payload)
+        started, self.next_start = self.next_start, self._loop.create_future()
+        started.set_result(None)
         return channel
 
     async def ask(self, question: str, patience_s: float = ANSWER_S) -> int:
@@ -168,6 +178,7 @@ class SupervisorLink:
         self.dead = True
         self._close_descriptors()
         self._drained.set()
+        self.going.set()
         error = BoxDead(f"box {self._box_id} has ended")
         for channel in self._channels.values():
             channel.end(error)
@@ -243,6 +254,8 @@ class SupervisorLink:
             _settle(self._ready, None)
         elif kind == b"a":
             _settle(self._answers.get(ident), int(payload))
+        elif kind == b"l":
+            self.hits[_LIMITS[payload]] += 1
         elif kind == b"n":
             self._connect(ident, payload.decode("ascii"))
         elif (channel := self._channels.get(ident)) is not None:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,12 +35,13 @@ from sandbox.gateway.authority import trust_env
 from sandbox.gateway.gateway import Gateway
 from sandbox.gateway.policy import NetworkPolicy
 from sandbox.gateway.settings import proxy_env
-from sandbox.limits import Hits, Limits
-from sandbox.link import Callbacks
+from sandbox.limits import ControlGroup, Limits
+from sandbox.link import Callbacks, SupervisorLink
 from sandbox.process import BoxSession, exec_words, run_to_end
 from sandbox.rootfs import TRUST
 from sandbox.running import Running
 from sandbox.store import BoxRecord, Store, limits_of
+from sandbox.watch import Watch
 
 log = structlog.get_logger()
 
@@ -59,6 +61,7 @@ class LinkedBox(BoxFiles):
         self.store = store
         self.gateway = gateway
         self.running: Running | None = None
+        self._watch: Watch | None = None
         self.last_used = time.monotonic()
         self._lock = asyncio.Lock()  # one change of state at a time
 
@@ -129,19 +132,37 @@ class LinkedBox(BoxFiles):
         """Where the host keeps what belongs to it."""
         return self.store.box_dir(self.id)
 
+    def up(self, running: Running) -> None:
+        """Its processes run from here on."""
+        self.running, self._watch = running, self.watch(running)
+
+    def down(self) -> Running | None:
+        """They do not any more; returns what there is to stop."""
+        running, self.running = self.running, None
+        if self._watch is not None:
+            self._watch.stop()
+        return running
+
+    async def halt(self) -> None:
+        """End all processes; the files and the record stay."""
+        running = self.down()
+        if running is not None:
+            await running.stop()
+
     # What drivers add
 
+    @property
     @abc.abstractmethod
-    def watching(self, running: Running) -> contextlib.AbstractAsyncContextManager[Hits]:
-        """Enforce and note limits while something runs."""
+    def group(self) -> ControlGroup:
+        """The control group that bounds it."""
+
+    @abc.abstractmethod
+    def watch(self, running: Running) -> Watch:
+        """What enforces the limits that its control group does not."""
 
     @abc.abstractmethod
     async def boot(self) -> None:
         """Start the processes over the files that are there."""
-
-    @abc.abstractmethod
-    async def halt(self) -> None:
-        """End all processes; the files and the record stay."""
 
     @abc.abstractmethod
     async def freeze_cold(self, running: Running | None) -> FreezeReport:
@@ -203,14 +224,20 @@ class LinkedBox(BoxFiles):
     ) -> ExecResult:
         channel = await self._start(kind, words)
         try:
-            async with self.watching(self._live()) as hits:
-                result = await run_to_end(channel, timeout_s=timeout_s, stdin=stdin, max_output_bytes=max_output_bytes, on_output=on_output)
+            link = self._live().link
+            before = self._hits(link)
+            result = await run_to_end(channel, timeout_s=timeout_s, stdin=stdin, max_output_bytes=max_output_bytes, on_output=on_output)
         except BaseException:
             channel.kill()
             channel.leave()
             raise
         self.last_used = time.monotonic()
-        return dataclasses.replace(result, limit=hits.first) if hits.first else result
+        hit = next(iter(self._hits(link) - before), None)
+        return dataclasses.replace(result, limit=hit) if hit else result
+
+    def _hits(self, link: SupervisorLink) -> Counter[str]:
+        """How often each limit was hit so far."""
+        return link.hits + Counter(self.group.hits())
 
     # Freezing
 

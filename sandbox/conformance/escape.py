@@ -71,13 +71,8 @@ async def _other_boxes(driver: Driver) -> None:
         await other.write_file("/tmp/word", word.encode())  # noqa: S108  (in the box)
         async with other.start(Command(["python3", "-c", listen, word])) as process:
             await anext(process.output())
-            look = "import glob\nfor p in glob.glob('/proc/[0-9]*/environ') + glob.glob('/proc/[0-9]*/cmdline') + ['/tmp/word']:\n"
-            look += " try: data = open(p, 'rb').read()\n except OSError: continue\n if b'WORD=' in data or b'create_server' in data or 'word' in p: print(p)"
-            expect(
-                (await python(box, look.replace("'WORD='", "'WO' b'RD='").replace("'create_server'", "'create_' b'server'"))).stdout,
-                b"",
-                "seen",
-            )
+            seen = await box.exec(Command(["python3", "-c", _LOOK]), stdin=word.encode(), timeout_s=20)
+            expect((seen.exit_code, seen.stdout), (0, b""), "where the other's word was seen")
             probe = _KNOCK.format(hosts=["127.0.0.1"], ports=[4711], name="box-word")
             expect((await python(box, probe)).stdout, b"", "reached")
             expect((await shell(box, "kill -TERM -1; sleep 0.1; true")).exit_code in (0, 143), True, "killing everyone in sight")
@@ -207,4 +202,16 @@ for paths, flags in ((kept, os.O_RDONLY), ([*glob.glob('/proc/[0-9]*/exe'), '/pr
                 print(path)
         except OSError:
             pass
+"""
+
+_LOOK = """
+import glob, sys
+word = sys.stdin.buffer.read()
+for path in [*glob.glob('/proc/[0-9]*/environ'), *glob.glob('/proc/[0-9]*/cmdline'), *glob.glob('/tmp/*')]:
+    try:
+        with open(path, 'rb') as file:
+            if word in file.read():
+                print(path)
+    except OSError:
+        pass
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from sandbox.box import BoxSpec
@@ -36,3 +37,17 @@ async def _disk(driver: Driver) -> None:
         expect(one.exit_code != 0, True, "one large file")
         many = await shell(box, "i=0; while [ $i -lt 200 ]; do i=$((i+1)); head -c 4M /dev/zero > f$((i%10)); sleep 0.05; done")
         expect((many.exit_code != 0, many.limit), (True, "disk"), "many files")
+
+
+@promise("programs in the background are bounded too, and a full box can be emptied", "limits")
+async def _background(driver: Driver) -> None:
+    async with a_box(driver, BoxSpec(limits=replace(SMALL, disk_bytes=16 * MIB))) as box:
+        write = "i=0; while :; do i=$((i+1)); head -c 4M /dev/zero > f$((i%10)); echo >> ticks; sleep 0.05; done"
+        await shell(box, f"nohup sh -c '{write}' >/dev/null 2>&1 &")
+        ticks, before = b"", b"x"
+        async with asyncio.timeout(20):
+            while ticks != before or not ticks:
+                await asyncio.sleep(1)
+                ticks, before = await box.read_file("ticks"), ticks
+        emptied = await shell(box, "rm f*; sleep 2; echo room > f")
+        expect((emptied.exit_code, emptied.limit), (0, None), "removing files of a full box")

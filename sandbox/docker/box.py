@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,17 +15,17 @@ from sandbox.docker.engine import Engine
 from sandbox.docker.wire import Wire
 from sandbox.errors import BoxBusy, BoxDead, ImageCorrupt
 from sandbox.image import Manifest, Part
-from sandbox.limits import Hits, group_of
+from sandbox.limits import ControlGroup
 from sandbox.link import SupervisorLink
 from sandbox.linked import LinkedBox
 from sandbox.running import Running
 from sandbox.store import BoxRecord
-from sandbox.usage import DiskWatch, Watch, bytes_below
+from sandbox.watch import Watch, bytes_below
 
 if TYPE_CHECKING:
     from sandbox.docker.driver import DockerDriver
 
-_OWN_MEMORY_BYTES = 512 << 20  # of runsc, and room for what a program allocates before its excess is noticed
+_NOWHERE = Path("/nonexistent")
 
 
 @dataclass(slots=True)
@@ -51,6 +49,8 @@ class DockerBox(LinkedBox):
     def __init__(self, driver: DockerDriver, record: BoxRecord) -> None:
         super().__init__(driver.store, record, driver.gateway)
         self.host = driver
+        self._group = ControlGroup(record.id)
+        self._upper = _NOWHERE
 
     @property
     def tag(self) -> str:
@@ -61,7 +61,7 @@ class DockerBox(LinkedBox):
         await self.halt()
         engine = self.host.engine
         if not self.record.container:
-            limits = self.limits if engine.shares_kernel else self.host.roomy(self.limits, _OWN_MEMORY_BYTES)
+            limits = self.limits if engine.shares_kernel else self.limits.around_own_kernel()
             mounts = [*self.host.mounts, *self.mounts]
             self.record.container = await engine.create(self.id, self.record.base, self.host.command(self.limits), mounts, limits)
             self.store.save_box(self.record)
@@ -74,46 +74,35 @@ class DockerBox(LinkedBox):
         try:
             await engine.start(self.record.container)
             await link.wait_ready()
+            state = await engine.inspect(self.record.container)
         except (BoxDead, TimeoutError) as error:
             await running.stop()
             raise BoxDead(f"the container of box {self.id} did not start its first process: {error}") from error
         except BaseException:
             await running.stop()
             raise
-        self.running = running
+        self._group = ControlGroup.around(state["State"]["Pid"])
+        self._upper = Path((state.get("GraphDriver", {}).get("Data") or {}).get("UpperDir", _NOWHERE))
+        self.up(running)
         self.save(BoxState.IDLE)
 
-    async def halt(self) -> None:
-        running, self.running = self.running, None
-        if running is not None:
-            await running.stop()
+    @property
+    def group(self) -> ControlGroup:
+        return self._group
 
-    @contextlib.asynccontextmanager
-    async def watching(self, running: Running) -> AsyncIterator[Hits]:
-        hits = Hits()
-        state = await self.host.engine.inspect(self.record.container)
-        group = group_of(state["State"]["Pid"])
-        before = group.hits()
+    def watch(self, running: Running) -> Watch:
+        watch = Watch(running.link)
+        watch.disk(self._written, self.limits.disk_bytes)
+        if not self.host.engine.shares_kernel:
+            watch.memory(self.limits.memory_bytes)
+            watch.pids(self.limits.pids)
+        return watch
 
-        def full() -> None:
-            hits.note("disk")
-            running.link.kill_all()
-
-        upper = Path((state.get("GraphDriver", {}).get("Data") or {}).get("UpperDir", "/nonexistent"))
-
-        async def written() -> int:
-            if os.access(upper, os.R_OK | os.X_OK):
-                return await asyncio.to_thread(bytes_below, upper)
-            return await self.host.engine.written_bytes(self.record.container)
-
-        with contextlib.ExitStack() as watches:
-            watches.enter_context(DiskWatch(written, self.limits.disk_bytes).watching(full))
-            if not self.host.engine.shares_kernel:
-                watches.enter_context(Watch(running.link, self.limits.memory_bytes, self.limits.pids).watching(hits))
-            yield hits
-        for name, count in group.hits().items():
-            if count > before.get(name, 0):
-                hits.note(name)
+    async def _written(self) -> int:
+        """Bytes in the container's own layer; only the engine can tell where that is not readable."""
+        if os.access(self._upper, os.R_OK | os.X_OK):
+            return await asyncio.to_thread(bytes_below, self._upper)
+        return await self.host.engine.written_bytes(self.record.container)
 
     async def take_snapshot(self) -> str:
         async with self._lock, self.quiet():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -90,13 +89,9 @@ class DockerDriver(StoredDriver[DockerBox]):
     def command(self, limits: Limits) -> list[str]:
         """The first process."""
         python, *rest = self.rootfs.supervisor
-        keys = () if self.engine.shares_kernel else ("keys", "user=1000")
-        keys = (f"{PORT}=gateway", *keys)
-        return ["python3" if self._image else python, *rest, *limits.rlimits({"memory", "pids"}), *keys, "filter=/.box/seccomp.bpf"]
-
-    def roomy(self, limits: Limits, more_bytes: int) -> Limits:
-        """Limits for a container that holds a kernel of its own."""
-        return replace(limits, memory_bytes=limits.memory_bytes + more_bytes, pids=4 * limits.pids + 1024)
+        own_kernel = () if self.engine.shares_kernel else ("keys", "user=1000")
+        arguments = [f"{PORT}=gateway", *limits.rlimits({"memory", "pids"}), *own_kernel, "filter=/.box/seccomp.bpf"]
+        return ["python3" if self._image else python, *rest, *arguments]
 
     def snapshot_tag(self, snapshot_id: str) -> str:
         """The image of a snapshot."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,19 +19,18 @@ from sandbox.image import FILES, Manifest, Part, measure
 from sandbox.inbox import wire
 from sandbox.launch import overlay_binds
 from sandbox.layered_box import LayeredBox
-from sandbox.limits import Hits, Limits
+from sandbox.limits import Limits
 from sandbox.link import Callbacks, SupervisorLink
 from sandbox.running import Running
 from sandbox.store import MIN_FREE_BYTES, BoxRecord
-from sandbox.usage import Watch
 from sandbox.users import own, pair
+from sandbox.watch import Watch
 
 if TYPE_CHECKING:
     from sandbox.gvisor.driver import GvisorDriver
 
 _ROOT, _IMAGE, _MEMORY, _RUNTIME = "/box/root", "/box/image", "/box/memory", "/box/runtime"
 RESTORE_S = 60.0
-_OWN_MEMORY_BYTES = 512 << 20  # of runsc, and room for what a program allocates before its excess is noticed
 _BOUNDED_WITHIN = frozenset({"memory", "pids"})
 
 
@@ -71,16 +70,12 @@ class GvisorBox(LayeredBox):
 
     @property
     def bounds(self) -> Limits:
-        """What the host's control group enforces: more than the box may use, because runsc itself needs some."""
-        return replace(self.limits, memory_bytes=self.limits.memory_bytes + _OWN_MEMORY_BYTES, pids=4 * self.limits.pids + 1024)
+        return self.limits.around_own_kernel()
 
-    @contextlib.asynccontextmanager
-    async def watching(self, running: Running) -> AsyncIterator[Hits]:
-        async with super().watching(running) as hits:
-            with Watch(running.link, self.limits.memory_bytes).watching(hits):
-                yield hits
-            if not running.link.stopped and await running.link.ask("full"):
-                hits.note("pids")
+    def watch(self, running: Running) -> Watch:
+        watch = super().watch(running)
+        watch.memory(self.limits.memory_bytes)
+        return watch
 
     # Starting
 
@@ -92,7 +87,7 @@ class GvisorBox(LayeredBox):
         config = self.folder / "config.json"
         config.write_text(json.dumps(self._bundle()), encoding="utf-8")
         config.chmod(0o644)
-        view = View(self.keeper.rootfs.bwrap, self._binds(config), self.folder / "log", pair(self.record.uid))
+        view = View(self.host.rootfs.bwrap, self._binds(config), self.folder / "log", pair(self.record.uid))
         keeper = await start_keeper(view, self.group.add)
         link.attach(keeper.box_out, keeper.box_in)
         return GvisorRunning(link, keeper)
@@ -111,7 +106,7 @@ class GvisorBox(LayeredBox):
 
     def _binds(self, config: Path) -> list[str]:
         """What the keeper mounts."""
-        fs, folder = self.keeper.rootfs, self.folder
+        fs, folder = self.host.rootfs, self.folder
         words = [*fs.binds, *fs.links, "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/box/state"]  # noqa: S108
         words += ["--dir", _ROOT, *overlay_binds(fs.skeleton, self.lower, folder, _ROOT)]
         words += ["--ro-bind", str(fs.runtime), _RUNTIME, "--ro-bind", str(self.runsc.path), "/box/runsc"]
@@ -122,7 +117,7 @@ class GvisorBox(LayeredBox):
         return words
 
     def _bundle(self) -> dict[str, object]:
-        fs = self.keeper.rootfs
+        fs = self.host.rootfs
         binds = [(path, path) for path in fs.programs] + [(_RUNTIME, "/.box")]
         binds += [(f"/box/mounts/{number}", mount.target) for number, mount in enumerate(self.mounts)]
         arguments = [f"{PORT}=gateway", f"pids={self.limits.pids}", "user=1000", "keys", "filter=/.box/seccomp.bpf"]
@@ -148,9 +143,9 @@ class GvisorBox(LayeredBox):
             await self._go_on(running, warm=warm)
             raise
         if note is None:
+            self.down()
             link.detach()
             await running.keeper.stop()
-            self.running = None
         await self.halt()
         self._parked = link if note is None else None
         manifest = self.manifest(parts=parts, memory=note is None, engine=self.runsc.version, next_id=link.next_id)
@@ -237,8 +232,9 @@ class GvisorBox(LayeredBox):
     async def _restore_memory(self, manifest: Manifest, verified: asyncio.Task[None]) -> None:
         """Bring the processes back; they go on only after the image has been found sound."""
         link = self._parked or SupervisorLink(self.id, self.callbacks, manifest.next_id)
-        self.group.open(self.bounds)
-        self.running = running = await self._open(link)
+        self.open_group()
+        running = await self._open(link)
+        self.up(running)
         running.keeper.start_box([*self.runsc.flags, "restore", "--bundle=/box/bundle", f"--image-path={_IMAGE}", self.id])
         await self._hear(running, link.ask("go on", RESTORE_S), "restore")
         await verified

@@ -12,7 +12,6 @@ class Bounds:
 
     def __init__(self) -> None:
         self._pids = 0
-        self._full = 0
 
     def limit_pids(self, count: int) -> None:
         """Allow that many processes beside this one."""
@@ -20,16 +19,10 @@ class Bounds:
         with open(_ROOT + "/pids/pids.max", "w") as file:
             file.write("%d" % self._pids)
 
-    def look(self) -> None:
-        """Note whether there was room for another process, before the one that has ended just now made some."""
-        if self._pids and _number("/pids/pids.current") >= self._pids - 1:
-            self._full = 1
-
-    def was_full(self) -> int:
-        """1 if there was no room since the last question."""
-        self.look()
-        full, self._full = self._full, 0
-        return full
+    @property
+    def full(self) -> bool:
+        """True if there is no room for another process, or was none before the one that has ended just now made some."""
+        return bool(self._pids) and _number("/pids/pids.current") >= self._pids - 1
 
     def memory_used(self) -> int:
         """Bytes that all processes hold."""

@@ -230,7 +230,8 @@ class Supervisor:
     def reap(self) -> None:
         """Report every program that ended; orphans adopted from the box are reaped in silence."""
         os.read(self.wake_r, 4096)
-        self.bounds.look()
+        if self.bounds.full:
+            self.tell(b"l", 0, b"pids")
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -370,7 +371,6 @@ ANSWERS: dict[bytes, Callable[[Supervisor], int]] = {
     b"kill largest": lambda _: kill_largest(),
     b"deleted": lambda _: count_deleted_files(),
     b"memory": lambda supervisor: supervisor.bounds.memory_used(),
-    b"full": lambda supervisor: supervisor.bounds.was_full(),
     b"hold": Supervisor.hold,
     b"go on": Supervisor.go_on,
     b"orphan": Supervisor.orphan,
