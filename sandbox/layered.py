@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import structlog
 
@@ -18,7 +17,7 @@ from sandbox.image import Packer, share
 from sandbox.layered_box import MAX_LAYERS, LayeredBox
 from sandbox.limits import remove_groups
 from sandbox.rootfs import BOX_FOLDERS
-from sandbox.store import LayerRecord
+from sandbox.store import BoxRecord, LayerRecord
 from sandbox.stored import StoredDriver, WayOut
 from sandbox.transfer import Carrier
 from sandbox.users import own, pick_uid
@@ -32,26 +31,11 @@ class LayeredDriver(StoredDriver[LayeredBox]):
     def __init__(self, data_dir: Path, way_out: WayOut | None = None) -> None:
         super().__init__(data_dir, way_out)
         self._capabilities: Capabilities | None = None
-        self._removals: dict[Path, asyncio.Task[None]] = {}
+        self._going: set[Path] = set()  # folders that are being removed
 
-    async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.store.open)
-        try:
-            await asyncio.to_thread(self.prepare)
-            await self._take_over()
-            self._capabilities = self.find_capabilities()
-        except BaseException:
-            self.store.close()
-            raise
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self.gateway.__aexit__(kind, error, trace)
-        await self.finish()
-        await asyncio.gather(*(box.put_down() for box in self.known.values()), return_exceptions=True)
-        if self._removals:
-            await asyncio.gather(*self._removals.values(), return_exceptions=True)
-        self.store.close()
+    async def set_up(self, opened: contextlib.AsyncExitStack) -> None:
+        await super().set_up(opened)
+        self._capabilities = self.find_capabilities()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -60,7 +44,7 @@ class LayeredDriver(StoredDriver[LayeredBox]):
         return self._capabilities
 
     async def create(self, spec: BoxSpec) -> Box:
-        self.store.check_room()
+        self.check(spec)
         layer = self.store.layer(spec.snapshot) if spec.snapshot else None
         if layer is not None and len(layer.layers) > MAX_LAYERS:
             layer = await self._flatten(layer)
@@ -106,10 +90,6 @@ class LayeredDriver(StoredDriver[LayeredBox]):
     async def carry_in(self, folder: Path) -> Box:
         return self.adopt(await asyncio.to_thread(Carrier(self.store, self.rootfs, self.name).read, folder))
 
-    async def delete_snapshot(self, snapshot_id: str) -> None:
-        record = self.store.layer(snapshot_id)
-        self.store.save_layer(record.model_copy(update={"deleted": True}))
-
     async def sweep(self) -> None:
         await self.delete_expired()
         self.store.discard_unused()
@@ -122,8 +102,9 @@ class LayeredDriver(StoredDriver[LayeredBox]):
 
     def remove_later(self, folder: Path, uid: int | None) -> None:
         """Remove a discarded folder without making anyone wait; what fails stays for the next sweep."""
-        if folder not in self._removals:
-            self._removals[folder] = asyncio.ensure_future(self._remove(folder, uid))
+        if folder not in self._going:
+            self._going.add(folder)
+            self.later(self._remove(folder, uid))
 
     async def _remove(self, folder: Path, uid: int | None) -> None:
         try:
@@ -132,24 +113,15 @@ class LayeredDriver(StoredDriver[LayeredBox]):
         except (SandboxError, OSError) as error:
             log.warning("a deleted box's files remain", folder=str(folder), error=str(error))
         finally:
-            del self._removals[folder]
+            self._going.discard(folder)
 
-    async def _take_over(self) -> None:
-        """Boxes that lived when the last server died have lost their processes, not their files: they are paused."""
-        for record in self.store.box_records():
-            if record.driver != self.name:
-                continue
-            if record.layers and not self.store.layer_fs(record.layers[-1]).exists():
-                record.layers = record.layers[:-1]  # the server died before the upper layer became this snapshot
-            if record.state in (BoxState.IDLE, BoxState.RUNNING) or record.frozen is Freeze.WARM:
-                record.state, record.frozen = BoxState.PAUSED, Freeze.COLD
-                record.frozen_at = record.frozen_at or datetime.now(UTC)
-                self.store.save_box(record)
-            box = self.adopt(record)
-            if record.state is BoxState.CREATING:
-                await box.delete()
+    def mend(self, record: BoxRecord) -> None:
+        if record.layers and not self.store.layer_fs(record.layers[-1]).exists():
+            record.layers = record.layers[:-1]  # the server died before the upper layer became this snapshot
+
+    async def take_over(self) -> None:
+        await super().take_over()
         await asyncio.to_thread(remove_groups, list(self.known))
-        await self.sweep()
 
     async def _flatten(self, layer: LayerRecord) -> LayerRecord:
         """Copy a tall stack of layers into one, so that it fits into a mount."""

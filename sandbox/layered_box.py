@@ -97,10 +97,6 @@ class LayeredBox(LinkedBox):
                 return
             await asyncio.sleep(0.025)
 
-    async def put_down(self) -> None:
-        """The server stops: end all processes, after freezing those that can be."""
-        await self.halt()
-
     async def take_snapshot(self) -> str:
         async with self._lock, self.quiet():
             layer, folder = self.store.new_layer(self.record.uid, self.record.layers)
@@ -160,12 +156,7 @@ class LayeredBox(LinkedBox):
 
     async def write_image(self, folder: Path, running: Running | None) -> tuple[FreezeReport, Manifest]:
         """Write the box to `folder` and end its processes; here without their memory."""
-        ended = 0
-        if running is not None:
-            if running.link.active:
-                count = running.link.active
-                raise BoxBusy(f"box {self.id} runs {count} command(s), which a cold freeze would lose; wait, kill them or freeze warm")
-            ended = await running.link.ask("killall")
+        ended = await self.end_programs(running)
         await self.halt()
         parts = {FILES: await asyncio.to_thread(self.packer.pack, self.upper, folder / FILES)}
         manifest = self.manifest(parts=parts)

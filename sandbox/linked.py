@@ -49,6 +49,7 @@ _T = TypeVar("_T")
 _CHANGES: set[asyncio.Task[Any]] = set()  # tasks live as long as somebody holds them
 
 HOOK_DEADLINE_S = 10.0
+_TRIES = 5
 
 
 class LinkedBox(BoxFiles):
@@ -149,6 +150,20 @@ class LinkedBox(BoxFiles):
         if running is not None:
             await running.stop()
 
+    async def put_down(self) -> None:
+        """The server stops: end all processes, after freezing those that can be."""
+        async with self._lock:
+            await self.halt()
+
+    async def end_programs(self, running: Running | None) -> int:
+        """End all programs, as a freeze without memory does; returns how many. Raises BoxBusy if somebody waits for one."""
+        if running is None:
+            return 0
+        if running.link.active:
+            count = running.link.active
+            raise BoxBusy(f"box {self.id} runs {count} command(s), which a cold freeze would lose; wait, kill them or freeze warm")
+        return await running.link.ask("killall")
+
     # What drivers add
 
     @property
@@ -204,13 +219,14 @@ class LinkedBox(BoxFiles):
 
     async def _start(self, kind: bytes, words: list[bytes]) -> Channel:
         """Start something, in a frozen box after resuming it."""
-        while True:
+        for _ in range(_TRIES):
             if self.record.state is BoxState.PAUSED:
                 await self.wake()
             async with self._lock:
-                if self.record.state is not BoxState.PAUSED:  # nobody froze it again meanwhile
+                if self.record.state is not BoxState.PAUSED:  # nobody froze it again meanwhile, and it did not die
                     self.last_used = time.monotonic()
                     return self._live().link.start(kind, words)
+        raise BoxBusy(f"box {self.id} was frozen again, or ended, each of {_TRIES} times it was resumed")
 
     async def run(
         self,
@@ -249,15 +265,20 @@ class LinkedBox(BoxFiles):
 
     async def freeze(self, kind: Freeze) -> FreezeReport:
         self._check_there()
-        if self.record.frozen is None and self.record.before_freeze:
-            await self._hook(self.record.before_freeze, {})
-        return await to_its_end(self._freeze(kind))
+        return await self._freeze_after_hook(kind)
 
-    async def _freeze(self, kind: Freeze, *, idle_s: float = -1.0) -> FreezeReport:
+    async def _freeze_after_hook(self, kind: Freeze, idle_s: float | None = None) -> FreezeReport:
+        if self.record.frozen is None and self.record.before_freeze:
+            used = self.last_used
+            await self._hook(self.record.before_freeze, {})
+            self.last_used = used
+        return await to_its_end(self._freeze(kind, idle_s))
+
+    async def _freeze(self, kind: Freeze, idle_s: float | None) -> FreezeReport:
         """Freeze; with `idle_s`, only if it has been idle that long by now."""
         async with self._lock:
             self._check_there()
-            if self.idle_s <= idle_s:
+            if idle_s is not None and self.idle_s <= idle_s:
                 raise BoxBusy(f"box {self.id} is in use again")
             if self.record.frozen is kind:
                 raise BoxBusy(f"box {self.id} is frozen already ({kind})")
@@ -273,18 +294,11 @@ class LinkedBox(BoxFiles):
         """Freeze it if it has been idle for so long and nothing is lost by it."""
         if self.record.keep_alive or self.running is None or self.running.link.dead:
             return
-        if self.record.frozen is None and self.idle_s > warm_after_s:
-            await self._freeze_idle(Freeze.WARM, warm_after_s)
-        elif self.record.frozen is Freeze.WARM and self.idle_s > cold_after_s and await self.can_go_cold():
-            await self._freeze_idle(Freeze.COLD, cold_after_s)
-
-    async def _freeze_idle(self, kind: Freeze, idle_s: float) -> None:
-        if self.record.frozen is None and self.record.before_freeze:
-            used = self.last_used
-            await self._hook(self.record.before_freeze, {})
-            self.last_used = used
         with contextlib.suppress(BoxBusy):  # somebody needs it after all
-            await to_its_end(self._freeze(kind, idle_s=idle_s))
+            if self.record.frozen is None and self.idle_s > warm_after_s:
+                await self._freeze_after_hook(Freeze.WARM, warm_after_s)
+            elif self.record.frozen is Freeze.WARM and self.idle_s > cold_after_s and await self.can_go_cold():
+                await self._freeze_after_hook(Freeze.COLD, cold_after_s)
 
     async def can_go_cold(self) -> bool:
         """True if a cold freeze would lose no process."""

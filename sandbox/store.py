@@ -148,16 +148,11 @@ class Store:
     def new_box(self, uid: int | None) -> tuple[str, Path]:
         """Id and folder of a new box; only the box's user can enter it."""
         box_id = "bx" + secrets.token_hex(8)
-        self._making.add(box_id)
-        folder = self._boxes / box_id
-        folder.mkdir(mode=0o700)
-        own(folder, uid)
-        return box_id, folder
+        return box_id, self.adopt_box(box_id, uid)
 
-    def adopt_box(self, box_id: str) -> None:
-        """Make the folder of a box that comes with its id."""
-        self._making.add(box_id)
-        self.box_dir(box_id).mkdir(mode=0o700)
+    def adopt_box(self, box_id: str, uid: int | None) -> Path:
+        """Make the folder of a box that comes with its id; returns it."""
+        return self._make(self.box_dir(box_id), uid)
 
     def box_dir(self, box_id: str) -> Path:
         """A box's folder. Raises BoxNotFound for what is not an id."""
@@ -172,11 +167,7 @@ class Store:
     def new_layer(self, uid: int | None, below: tuple[str, ...]) -> tuple[LayerRecord, Path]:
         """A new layer's record, not yet saved, and its folder without `fs`."""
         layer_id = "sn" + secrets.token_hex(7)
-        self._making.add(layer_id)
-        folder = self._layers / layer_id
-        folder.mkdir(mode=0o700)
-        own(folder, uid)
-        return LayerRecord(id=layer_id, created_at=datetime.now(UTC), uid=uid, below=below), folder
+        return LayerRecord(id=layer_id, created_at=datetime.now(UTC), uid=uid, below=below), self.adopt_layer(layer_id, uid)
 
     def save_box(self, record: BoxRecord) -> None:
         """Replace a box's record."""
@@ -253,8 +244,10 @@ class Store:
 
     def adopt_layer(self, layer_id: str, uid: int | None) -> Path:
         """Make the folder of a layer that comes with its id; returns it."""
-        self._making.add(layer_id)
-        folder = self._layers / layer_id
+        return self._make(self._layers / layer_id, uid)
+
+    def _make(self, folder: Path, uid: int | None) -> Path:
+        self._making.add(folder.name)
         folder.mkdir(mode=0o700)
         own(folder, uid)
         return folder

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
 
 import structlog
 
-from sandbox.box import Box, BoxSpec
+from sandbox.box import Box, BoxSpec, BoxState, Freeze
 from sandbox.driver import Driver
 from sandbox.errors import BoxNotFound, SandboxError
 from sandbox.gateway.access import BoxAccess, Host
@@ -60,12 +62,55 @@ class StoredDriver(Driver, Generic[_B]):
         self._way_out = way_out or WayOut()
         self._gateway: Gateway | None = None
         self._rootfs: Rootfs | None = None
+        self._opened = contextlib.AsyncExitStack()
 
     @property
     def gateway(self) -> Gateway:
         if self._gateway is None:
             raise SandboxError("the driver is not open")
         return self._gateway
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as opened:
+            await asyncio.to_thread(self.store.open)
+            opened.callback(self.store.close)
+            await self.set_up(opened)
+            opened.push_async_callback(self._put_down)
+            await opened.enter_async_context(self.gateway)
+            await self.take_over()
+            self._opened = opened.pop_all()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._opened.aclose()
+
+    async def set_up(self, opened: contextlib.AsyncExitStack) -> None:
+        """Make what boxes need of this host. Raises HostUnfit."""
+        await asyncio.to_thread(self.prepare)
+
+    async def take_over(self) -> None:
+        """Boxes that lived when the last server died have lost their processes, not their files: they are paused."""
+        for record in self.store.box_records():
+            if record.driver != self.name:
+                continue
+            self.mend(record)
+            if record.state in (BoxState.IDLE, BoxState.RUNNING) or record.frozen is Freeze.WARM:
+                record.state, record.frozen = BoxState.PAUSED, Freeze.COLD
+                record.frozen_at = record.frozen_at or datetime.now(UTC)
+                self.store.save_box(record)
+            box = self.adopt(record)
+            if record.state is BoxState.CREATING:
+                await box.delete()
+        await self.sweep()
+
+    def mend(self, record: BoxRecord) -> None:
+        """Correct what a server that died may have left wrong in a record."""
+
+    async def _put_down(self) -> None:
+        """End what runs, after freezing what can be."""
+        await self.finish()
+        await asyncio.gather(*(box.put_down() for box in self.known.values()), return_exceptions=True)
+        await self.finish()
 
     def prepare(self) -> None:
         """Make what boxes start from, and the gateway. Raises HostUnfit."""
@@ -93,6 +138,15 @@ class StoredDriver(Driver, Generic[_B]):
 
     def boxes(self) -> list[Box]:
         return sorted(self.known.values(), key=lambda box: box.created_at)
+
+    def check(self, spec: BoxSpec) -> None:
+        """Refuse what no box can be made of, before anything is made. Raises DiskFull, BadRequest."""
+        self.store.check_room()
+        AttachedHeaders(spec.attach_headers)
+
+    async def delete_snapshot(self, snapshot_id: str) -> None:
+        record = self.store.layer(snapshot_id)
+        self.store.save_layer(record.model_copy(update={"deleted": True}))
 
     async def fork(self, box: Box, spec: BoxSpec | None = None) -> Box:
         source = self.get(box.id)
@@ -139,7 +193,6 @@ class StoredDriver(Driver, Generic[_B]):
 
     async def start(self, record: BoxRecord, headers: Mapping[str, Mapping[str, str]]) -> _B:
         """Keep and boot a new box; one that does not start is deleted."""
-        AttachedHeaders(headers)  # refuses what cannot be attached, before anything is kept
         self.store.save_headers(record.id, headers)
         box = self.adopt(record)
         self.store.save_box(record)

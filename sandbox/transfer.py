@@ -76,9 +76,7 @@ class Carrier:
         for layer in layers:
             if layer.record.id not in here:
                 self._read_layer(layer, folder / "layers", uid)
-        self.store.adopt_box(record.id)
-        home = self.store.box_dir(record.id)
-        own(home, uid)
+        home = self.store.adopt_box(record.id, uid)
         shutil.copytree(folder / "image", home / "image")
         (home / "work").mkdir(mode=0o700)
         for path in (home / "image", home / "work"):

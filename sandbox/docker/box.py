@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sandbox.box import BoxState, Freeze, FreezeReport
 from sandbox.docker.engine import Engine
 from sandbox.docker.wire import Wire
-from sandbox.errors import BoxBusy, BoxDead, ImageCorrupt
+from sandbox.errors import BoxDead, ImageCorrupt
 from sandbox.image import Manifest, Part
 from sandbox.limits import ControlGroup
 from sandbox.link import SupervisorLink
@@ -115,12 +115,7 @@ class DockerBox(LinkedBox):
             return layer.id
 
     async def freeze_cold(self, running: Running | None) -> FreezeReport:
-        ended = 0
-        if running is not None:
-            if running.link.active:
-                count = running.link.active
-                raise BoxBusy(f"box {self.id} runs {count} command(s), which a cold freeze would lose; wait, kill them or freeze warm")
-            ended = await running.link.ask("killall")
+        ended = await self.end_programs(running)
         digest, size = await self.host.engine.commit(self.record.container, self.tag)
         await self.halt()
         await self.host.engine.remove(self.record.container)

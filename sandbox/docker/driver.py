@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+import structlog
 from pydantic import ValidationError
 
-from sandbox.box import Box, BoxSpec, BoxState, Freeze, Mount
+from sandbox.box import Box, BoxSpec, Mount
 from sandbox.docker.box import DockerBox
 from sandbox.docker.engine import Engine
 from sandbox.driver import Capabilities
@@ -22,6 +21,8 @@ from sandbox.image import Part, measure
 from sandbox.limits import Limits
 from sandbox.store import BoxRecord
 from sandbox.stored import StoredDriver, WayOut
+
+log = structlog.get_logger()
 
 _SNAPSHOTS = "box-review-snapshot"
 
@@ -41,26 +42,13 @@ class DockerDriver(StoredDriver[DockerBox]):
         self._engine: Engine | None = None
         self._base = ""
 
-    async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.store.open)
-        try:
-            owner = hashlib.sha256(str(self.data_dir.resolve()).encode()).hexdigest()[:16]
-            self._engine = await Engine.connect(owner, self._runtime)
-            self._check_runtime()
-            await asyncio.to_thread(self.prepare)
-            self._base = await self._find_image() if self._image else await self.engine.base_image(self.rootfs)
-            await self._take_over()
-        except BaseException:
-            self.store.close()
-            raise
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self.gateway.__aexit__(kind, error, trace)
-        await asyncio.gather(*(box.halt() for box in self.known.values()), return_exceptions=True)
-        await self.sweep()
-        await self.engine.close()
-        self.store.close()
+    async def set_up(self, opened: contextlib.AsyncExitStack) -> None:
+        owner = hashlib.sha256(str(self.data_dir.resolve()).encode()).hexdigest()[:16]
+        self._engine = await Engine.connect(owner, self._runtime)
+        opened.push_async_callback(self._engine.close)
+        self._check_runtime()
+        await super().set_up(opened)
+        self._base = await self._find_image() if self._image else await self.engine.base_image(self.rootfs)
 
     @property
     def engine(self) -> Engine:
@@ -98,6 +86,7 @@ class DockerDriver(StoredDriver[DockerBox]):
         return f"{_SNAPSHOTS}:{snapshot_id}"
 
     async def create(self, spec: BoxSpec) -> Box:
+        self.check(spec)
         base = self._base
         if spec.snapshot:
             self.store.layer(spec.snapshot)
@@ -108,8 +97,7 @@ class DockerDriver(StoredDriver[DockerBox]):
         return await self.start(self.record(box_id, spec, base=base), spec.attach_headers)
 
     async def delete_snapshot(self, snapshot_id: str) -> None:
-        record = self.store.layer(snapshot_id)
-        self.store.save_layer(record.model_copy(update={"deleted": True}))
+        await super().delete_snapshot(snapshot_id)
         await self.engine.untag(self.snapshot_tag(snapshot_id))
 
     async def carry_out(self, box_id: str, folder: Path) -> None:
@@ -127,7 +115,7 @@ class DockerDriver(StoredDriver[DockerBox]):
         if record.id in self.known:
             raise BoxBusy(f"box {record.id} is here already")
         await self.engine.load(archive)
-        self.store.adopt_box(record.id)
+        self.store.adopt_box(record.id, None)
         self.store.save_box(record)
         return self.adopt(record)
 
@@ -135,7 +123,7 @@ class DockerDriver(StoredDriver[DockerBox]):
         await self.delete_expired()
         self.store.discard_unused()
         for folder, _ in self.store.trash():
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.to_thread(shutil.rmtree, folder, onerror=_tell)
         for name, container in (await self.engine.containers()).items():
             if name not in self.known:
                 await self.engine.remove(container)
@@ -161,19 +149,10 @@ class DockerDriver(StoredDriver[DockerBox]):
                 '"runtimeArgs": ["--overlay2=none"] to it in /etc/docker/daemon.json and restart Docker, or set BOX_DOCKER_RUNTIME=runc'
             )
 
-    async def _take_over(self) -> None:
-        """Boxes that lived when the last server died have lost their processes, not their files: they are paused."""
-        for record in self.store.box_records():
-            if record.driver != self.name:
-                continue
-            if record.state is BoxState.IDLE or record.frozen is Freeze.WARM:
-                record.state, record.frozen = BoxState.PAUSED, Freeze.COLD
-                record.frozen_at = record.frozen_at or datetime.now(UTC)
-                self.store.save_box(record)
-            box = self.adopt(record)
-            if record.state is BoxState.CREATING:
-                await box.delete()
-        await self.sweep()
+
+def _tell(_call: object, path: str, error: tuple[object, BaseException, object]) -> None:
+    """A file that could not be removed stays for the next sweep."""
+    log.warning("a deleted box's files remain", file=path, error=str(error[1]))
 
 
 def _carried(folder: Path) -> tuple[BoxRecord, Path]:

@@ -66,8 +66,11 @@ class Engine:
         return not self.runtime.startswith("runsc")
 
     async def close(self) -> None:
-        """Let go of the connection."""
-        await self._call(self._client.close)
+        """Remove what nobody knows any more, and let go of the connection."""
+        try:
+            await self.prune()
+        finally:
+            await self._call(self._client.close)
 
     async def base_image(self, fs: Rootfs) -> str:
         """The image whose only content is the skeleton; programs come from the host. Made once per version of it."""

@@ -226,7 +226,10 @@ class GvisorBox(LayeredBox):
             await self.halt()
             await verifying  # a damaged image is told as such, and stays
             await self.boot()
-            return f"its processes could not be brought back: {error}"
+            other = (
+                f" (saved by runsc {manifest.engine}, and this is {self.runsc.version})" if manifest.engine != self.runsc.version else ""
+            )
+            return f"its processes could not be brought back: {error}{other}"
         return None
 
     async def _restore_memory(self, manifest: Manifest, verified: asyncio.Task[None]) -> None:

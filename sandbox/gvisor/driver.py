@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
-from typing import Self
 
 from sandbox.driver import Capabilities
 from sandbox.errors import SandboxError
@@ -25,9 +23,9 @@ class GvisorDriver(LayeredDriver):
         super().__init__(data_dir, way_out)
         self._runsc: Runsc | None = None
 
-    async def __aenter__(self) -> Self:
-        self._runsc = await asyncio.to_thread(find_runsc)
-        return await super().__aenter__()
+    def prepare(self) -> None:
+        self._runsc = find_runsc()
+        super().prepare()
 
     @property
     def runsc(self) -> Runsc:

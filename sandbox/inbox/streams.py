@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import os
 
 from .wire import CHUNK, LAST_WORDS, WINDOW
@@ -106,3 +107,19 @@ class Sink:
             return True
         self._end(self.fd)
         return False
+
+
+def shut(fd: int, how: int) -> None:
+    """Shut a connection down, wherever else its descriptor is open."""
+    connection = _socket.socket(fileno=os.dup(fd))
+    try:
+        connection.shutdown(how)
+    except OSError:
+        pass  # the other side was faster
+    connection.close()
+
+
+def end_writing(fd: int) -> None:
+    """Tell the other side of a connection that nothing more comes, and close this descriptor of it."""
+    shut(fd, _socket.SHUT_WR)
+    os.close(fd)

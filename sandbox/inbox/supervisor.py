@@ -21,7 +21,7 @@ from . import files, guard, programs, wire
 from .bounds import Bounds
 from .poller import Poller
 from .processes import Processes, count_deleted_files, count_living, kill_largest, kill_tree, newest_group, send
-from .streams import Sink, Source
+from .streams import Sink, Source, end_writing, shut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -334,22 +334,6 @@ class Supervisor:
         for ident in idents:
             self.leave(ident)
         return len(idents)
-
-
-def shut(fd: int, how: int) -> None:
-    """Shut a connection down, wherever else its descriptor is open."""
-    connection = _socket.socket(fileno=os.dup(fd))
-    try:
-        connection.shutdown(how)
-    except OSError:
-        pass  # the other side was faster
-    connection.close()
-
-
-def end_writing(fd: int) -> None:
-    """Tell the other side of a connection that nothing more comes, and close this descriptor of it."""
-    shut(fd, _socket.SHUT_WR)
-    os.close(fd)
 
 
 ACTIONS: dict[bytes, Callable[[Supervisor, int, int, bytes], None]] = {
