@@ -19,7 +19,7 @@ log = structlog.get_logger()
 _DISK_S = 1.0
 _MEMORY_S = 0.05  # a program takes a gigabyte in less than a second
 _BACKGROUND_S = 1.0  # between looks while nobody waits for what runs
-_SHARE = 20  # looking may take at most one part in twenty of the time
+_SHARE = 20  # reading all of a disk may take at most one part in twenty of the time
 
 
 class Watch:
@@ -41,7 +41,7 @@ class Watch:
                 self._link.kill_all()
             before = used
 
-        self._repeat(look, _DISK_S)
+        self._repeat(look, _DISK_S, _SHARE)
 
     def memory(self, limit_bytes: int) -> None:
         """End the largest program while all together hold more than the limit."""
@@ -68,15 +68,15 @@ class Watch:
         for task in self._tasks:
             task.cancel()
 
-    def _repeat(self, look: Callable[[], Awaitable[None]], interval_s: float) -> None:
-        self._tasks.append(asyncio.ensure_future(self._look(look, interval_s)))
+    def _repeat(self, look: Callable[[], Awaitable[None]], interval_s: float, share: int = 0) -> None:
+        self._tasks.append(asyncio.ensure_future(self._look(look, interval_s, share)))
 
-    async def _look(self, look: Callable[[], Awaitable[None]], interval_s: float) -> None:
+    async def _look(self, look: Callable[[], Awaitable[None]], interval_s: float, share: int) -> None:
         took = 0.0
         while not self._link.dead:
             try:
                 await self._programs()
-                await asyncio.sleep(max(interval_s if self._link.active else _BACKGROUND_S, _SHARE * took))
+                await asyncio.sleep(max(interval_s if self._link.active else _BACKGROUND_S, share * took))
                 started = time.monotonic()
                 if not self._link.stopped:
                     await look()
