@@ -114,8 +114,9 @@ async def test_server_that_stops_keeps_the_programs_of_its_boxes(data_dir: Path)
         assert await counted(again, "python", before + 3) > before
 
 
+@pytest.mark.timeout(300)
 async def test_cycles_of_freezing_lose_neither_files_nor_memory(data_dir: Path) -> None:
-    cycles = int(os.environ.get("TEST_FREEZE_CYCLES", "20"))
+    cycles = int(os.environ.get("TEST_FREEZE_CYCLES", "100"))
     async with gvisor(data_dir / "h") as driver:
         box = await driver.create(BoxSpec(limits=SMALL))
         await start(box, "shell")
