@@ -52,8 +52,10 @@ class User:
             os.setresuid(self.number, self.number, self.number)
 
 
-def prefer(pid: int) -> None:
+def prefer(pid: int, user: User) -> None:
     """When memory runs out, the kernel shall end this process rather than the box's first one."""
+    if user.number is not None:
+        return  # a kernel of its own never ends anything, and remembers each process whose folder in /proc was looked at
     try:
         with open("/proc/%d/oom_score_adj" % pid, "w") as file:
             file.write("500")
@@ -79,7 +81,7 @@ def spawn(args: list[bytes], env: dict[bytes, bytes], cwd: bytes, stdio: Sequenc
             )
     finally:
         os.chdir("/")  # this process keeps no folder of the box in use
-    prefer(pid)
+    prefer(pid, user)
     return pid
 
 
@@ -87,7 +89,7 @@ def fork(work: Callable[[], None], stdio: Sequence[int], user: User, terminal: b
     """Run `work` in a new session with the given stdin, stdout and stderr; returns its pid."""
     pid = os.fork()
     if pid:
-        prefer(pid)
+        prefer(pid, user)
         return pid
     try:
         _signal.set_wakeup_fd(-1)

@@ -132,6 +132,17 @@ async def test_cycles_of_freezing_lose_neither_files_nor_memory(data_dir: Path) 
         assert files.stdout.split() == [b"%d" % cycles, b"%d" % (1000 * cycles)]
 
 
+async def test_commands_that_have_ended_leave_nothing_in_the_image_of_a_box(data_dir: Path) -> None:
+    async with gvisor(data_dir / "h") as driver:
+        box = await driver.create(BoxSpec(limits=SMALL))
+        await start(box, "shell")
+        before = (await box.freeze(Freeze.COLD)).image_bytes
+        for number in range(50):
+            await box.exec(Command(["true"]), timeout_s=10)
+            await box.write_file(f"f{number}", b"x")
+        assert (await box.freeze(Freeze.COLD)).image_bytes < before + (2 << 20)
+
+
 async def test_command_that_runs_during_a_freeze_ends_as_if_nothing_had_happened(data_dir: Path) -> None:
     async with gvisor(data_dir / "h") as driver:
         box = await driver.create(BoxSpec(limits=SMALL))
