@@ -78,6 +78,7 @@ class StoredDriver(Driver, Generic[_B]):
             opened.push_async_callback(self._put_down)
             await opened.enter_async_context(self.gateway)
             await self.take_over()
+            opened.push_async_callback(self.sweep)  # some of what was deleted could not go while boxes rested on it
             self._opened = opened.pop_all()
         return self
 
