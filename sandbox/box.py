@@ -125,13 +125,20 @@ class ExecResult:
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """One entry of a box's file system; `kind` is file, dir, link or other; names that are not UTF-8 are surrogate-escaped."""
+    """One entry of a box's file system.
+
+    Attributes:
+        name: bytes that are not UTF-8 are surrogate-escaped.
+        kind: file, dir, link or other.
+        modified_ns: of the last change, since 1970.
+    """
 
     name: str
     kind: str
     mode: int
     size: int
-    modified: int
+    modified_ns: int
+    inode: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,20 +291,20 @@ class Box(abc.ABC):
         """Entries of a folder, by name. Raises BoxFileError."""
 
     @abc.abstractmethod
-    async def stat(self, path: str) -> FileInfo:
-        """One path; links are described, not followed. Raises BoxFileError."""
+    async def stat(self, path: str, *, follow: bool = False) -> FileInfo:
+        """One path; a link is described itself, or with `follow` what it leads to. Raises BoxFileError."""
 
     @abc.abstractmethod
-    async def mkdir(self, path: str) -> None:
-        """Make a folder and those above it. Raises BoxFileError."""
+    async def mkdir(self, path: str, *, parents: bool = True) -> None:
+        """Make a folder: with `parents` those above it too, and none that is there is an error. Raises BoxFileError."""
 
     @abc.abstractmethod
     async def rename(self, old: str, new: str) -> None:
         """Move within the box. Raises BoxFileError."""
 
     @abc.abstractmethod
-    async def remove(self, path: str) -> None:
-        """Remove a file, link or whole folder. Raises BoxFileError."""
+    async def remove(self, path: str, *, recursive: bool = True) -> None:
+        """Remove a file or link, with `recursive` a whole folder. Raises BoxFileError."""
 
     @property
     @abc.abstractmethod

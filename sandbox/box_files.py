@@ -45,17 +45,17 @@ class BoxFiles(Box):
     async def list_dir(self, path: str) -> list[FileInfo]:
         return _infos(await self._file(path, [b"list", _path(path)], max_output_bytes=64 << 20))
 
-    async def stat(self, path: str) -> FileInfo:
-        return _infos(await self._file(path, [b"stat", _path(path)]))[0]
+    async def stat(self, path: str, *, follow: bool = False) -> FileInfo:
+        return _infos(await self._file(path, [b"stat", _path(path), _flag(follow)]))[0]
 
-    async def mkdir(self, path: str) -> None:
-        await self._file(path, [b"mkdir", _path(path)])
+    async def mkdir(self, path: str, *, parents: bool = True) -> None:
+        await self._file(path, [b"mkdir", _path(path), _flag(parents)])
 
     async def rename(self, old: str, new: str) -> None:
         await self._file(old, [b"rename", _path(old), _path(new)])
 
-    async def remove(self, path: str) -> None:
-        await self._file(path, [b"remove", _path(path)])
+    async def remove(self, path: str, *, recursive: bool = True) -> None:
+        await self._file(path, [b"remove", _path(path), _flag(recursive)])
 
     async def _file(
         self, path: str, words: list[bytes], *, stdin: bytes | None = None, max_output_bytes: int = DEFAULT_OUTPUT_BYTES
@@ -76,13 +76,17 @@ def _path(path: str) -> bytes:
     return os.path.normpath(full).encode("utf-8", "surrogateescape")
 
 
+def _flag(given: bool) -> bytes:
+    return b"1" if given else b""
+
+
 def _infos(data: bytes) -> list[FileInfo]:
     """Records as the supervisor writes them; a malformed answer is an error of the box."""
     fields = data.split(b"\0")[:-1]
     try:
         return [
-            FileInfo(os.fsdecode(name), kind.decode("ascii"), int(mode), int(size), int(modified))
-            for kind, mode, size, modified, name in zip(*[iter(fields)] * 5, strict=True)
+            FileInfo(os.fsdecode(name), kind.decode("ascii"), int(mode), int(size), int(modified), int(inode))
+            for kind, mode, size, modified, inode, name in zip(*[iter(fields)] * 6, strict=True)
         ]
     except ValueError as error:
         raise BoxFileError(5, "the box gave a malformed answer", "") from error

@@ -19,6 +19,17 @@ async def _files(driver: Driver) -> None:
         await box.rename("deep/er", "moved")
         await box.mkdir("moved/sub/sub")
         expect([(entry.name, entry.kind) for entry in await box.list_dir("moved")], [("file.bin", "file"), ("sub", "dir")], "listing")
+        for refused in (box.mkdir("moved", parents=False), box.remove("moved", recursive=False)):
+            try:
+                await refused
+            except BoxFileError as error:
+                expect(error.errno in (17, 21), True, f"errno of {error}")
+            else:
+                raise AssertionError("a folder that is there was made, or one that is full removed")
+        await shell(box, "ln -s moved/file.bin link")
+        link, target = await box.stat("link"), await box.stat("link", follow=True)
+        expect((link.kind, target.kind, target.inode), ("link", "file", (await box.stat("moved/file.bin")).inode), "stat of a link")
+        await box.remove("link")
         await box.remove("moved")
         expect([entry.name for entry in await box.list_dir(".")], ["deep"], "what is left")
 

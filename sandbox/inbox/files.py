@@ -74,12 +74,12 @@ def complain(words: str) -> None:
     raise OSError(5, words)
 
 
-def describe(path: bytes, name: bytes) -> bytes:
-    """One record of `list` and `stat`: kind, mode, size, seconds of the last change, name."""
-    info = os.lstat(path)
+def describe(path: bytes, name: bytes, follow: bytes = b"") -> bytes:
+    """One record of `list` and `stat`: kind, mode, size, nanoseconds of the last change, inode, name."""
+    info = os.stat(path) if follow else os.lstat(path)
     kinds = {0o040000: b"dir", 0o100000: b"file", 0o120000: b"link"}
     kind = kinds.get(info.st_mode & 0o170000, b"other")
-    return b"%s\0%d\0%d\0%d\0%s\0" % (kind, info.st_mode & 0o7777, info.st_size, int(info.st_mtime), name)
+    return b"%s\0%d\0%d\0%d\0%d\0%s\0" % (kind, info.st_mode & 0o7777, info.st_size, info.st_mtime_ns, info.st_ino, name)
 
 
 def list_folder(path: bytes) -> None:
@@ -88,14 +88,24 @@ def list_folder(path: bytes) -> None:
         write_all(1, describe(os.path.join(path, name), name))
 
 
-def stat(path: bytes) -> None:
-    """The record of one path; a link is described, not followed."""
-    write_all(1, describe(path, path))
+def stat(path: bytes, follow: bytes) -> None:
+    """The record of one path; a link is described itself, or what it leads to."""
+    write_all(1, describe(path, path, follow))
 
 
-def remove(path: bytes) -> None:
-    """Remove a file, a link or a folder with all it holds."""
+def mkdir(path: bytes, parents: bytes) -> None:
+    """Make a folder, or all that are missing."""
+    if parents:
+        os.makedirs(path, exist_ok=True)
+    else:
+        os.mkdir(path)
+
+
+def remove(path: bytes, recursive: bytes) -> None:
+    """Remove a file or a link, or a folder with all it holds."""
     if os.path.isdir(path) and not os.path.islink(path):
+        if not recursive:
+            raise IsADirectoryError(21, "a folder")
         import shutil
 
         shutil.rmtree(path)
@@ -108,7 +118,7 @@ ACTIONS: dict[bytes, Callable[..., None]] = {
     b"write": write,
     b"list": list_folder,
     b"stat": stat,
-    b"mkdir": lambda path: os.makedirs(path, exist_ok=True),
+    b"mkdir": mkdir,
     b"rename": os.rename,
     b"remove": remove,
 }
