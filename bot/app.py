@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from redis.exceptions import RedisError
 
-from bot import api
+from bot import api, boxes
 from bot.errors import Refused
 from bot.keys import Keys
 from bot.queue import connect
@@ -33,12 +33,15 @@ def create_app(settings: BotSettings) -> FastAPI:
         app.state.service = api.Service(
             keys=Keys.of(settings), redis=redis, sources=sources, reviews=Reviews(redis, sources, settings.artifacts_url)
         )
+        app.state.hosts = boxes.Hosts(app.state.service.reviews)
         yield
+        await app.state.hosts.close()
         await redis.aclose(close_connection_pool=True)
 
-    app = FastAPI(title="box-review", version=__version__, lifespan=lifespan)
+    app = FastAPI(title="box-review", version=__version__, lifespan=lifespan, redirect_slashes=False)
     app.include_router(api.health)
     app.include_router(api.router)
+    app.include_router(boxes.router)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(RedisError, _unavailable)

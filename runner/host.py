@@ -16,6 +16,7 @@ from box_review import __version__
 from box_review.jobs import HOSTS, HostReport
 from redis.exceptions import RedisError
 
+from runner.api.server import serving
 from runner.artifacts import Artifacts
 from runner.checkout import Checkouts
 from runner.errors import HostMisconfigured, ReviewerFailed
@@ -61,6 +62,7 @@ class Host:
     reviews: Reviews
     artifacts: Artifacts
     checkouts: Checkouts
+    boxes: str
 
     def harness(self, name: str) -> Harness:
         """A harness by name. Raises ReviewerFailed."""
@@ -83,6 +85,7 @@ class Host:
             drivers=(self.driver.name,),
             harnesses=tuple(sorted(self.harnesses)),
             roles=tuple(sorted({role for harness in self.harnesses.values() for role in harness.roles()})),
+            boxes=self.boxes,
             seen_at=time.time(),
         )
 
@@ -106,15 +109,17 @@ async def open_host(settings: RunnerSettings, redis: ArqRedis, harnesses: Mappin
     static = StaticHarness(toolbox)
     async with open_driver(settings) as driver:
         artifacts = Artifacts(settings.artifacts_url)
-        yield Host(
-            id=await asyncio.to_thread(_host_id, data),
-            settings=settings,
-            driver=driver,
-            harnesses={static.name: static, **(harnesses or {})},
-            reviews=Reviews(redis),
-            artifacts=artifacts,
-            checkouts=Checkouts(driver, artifacts, data / "checkouts"),
-        )
+        async with serving(driver, data) as socket:
+            yield Host(
+                id=await asyncio.to_thread(_host_id, data),
+                settings=settings,
+                driver=driver,
+                harnesses={static.name: static, **(harnesses or {})},
+                reviews=Reviews(redis),
+                artifacts=artifacts,
+                checkouts=Checkouts(driver, artifacts, data / "checkouts"),
+                boxes=str(socket),
+            )
 
 
 def way_out(settings: RunnerSettings) -> WayOut:

@@ -199,8 +199,12 @@ class Process(abc.ABC):
         """Change the size of its terminal."""
 
     @abc.abstractmethod
+    async def pid(self) -> int:
+        """Its number within the box; 0 if it could not be started."""
+
+    @abc.abstractmethod
     async def signal(self, number: int) -> None:
-        """Signal its process group."""
+        """Signal it and everything it started."""
 
     @abc.abstractmethod
     async def kill(self) -> None:

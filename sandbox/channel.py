@@ -118,11 +118,20 @@ class Channel:
     output: Inlet
     errors: Inlet
     exited: asyncio.Future[int]
+    started: asyncio.Future[int]
 
     @property
     def over(self) -> bool:
         """True if a program has ended and all it wrote has been read."""
         return self.exited.done() and self.output.over and self.errors.over
+
+    async def pid(self) -> int:
+        """A program's pid in the box, 0 if it could not be started. Raises BoxDead."""
+        await asyncio.wait({self.started, self.exited}, return_when=asyncio.FIRST_COMPLETED)
+        if self.started.done():
+            return self.started.result()
+        self.exited.result()  # a box that died
+        return 0
 
     async def wait(self) -> int:
         """A program's exit code, negative for a signal. Raises BoxDead."""

@@ -197,7 +197,13 @@ class SupervisorLink:
 
     def _open(self, ident: int) -> Channel:
         channel = Channel(
-            self, ident, Outlet(self, ident), Inlet(self, ident, wire.STDOUT), Inlet(self, ident, wire.STDERR), self._loop.create_future()
+            self,
+            ident,
+            Outlet(self, ident),
+            Inlet(self, ident, wire.STDOUT),
+            Inlet(self, ident, wire.STDERR),
+            exited=self._loop.create_future(),
+            started=self._loop.create_future(),
         )
         self._channels[ident] = channel
         return channel
@@ -268,6 +274,8 @@ class SupervisorLink:
             {wire.STDOUT: channel.output, wire.STDERR: channel.errors}[stream].feed(payload)
         elif kind == b"c":
             channel.input.grant(int(payload))
+        elif kind == b"p":
+            _settle(channel.started, int(payload))
         elif kind == b"e":
             _settle(channel.exited, int(payload))
         elif kind == b"z":

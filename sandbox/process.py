@@ -112,6 +112,9 @@ class BoxProcess(Process):
             raise BadRequest(f"a terminal cannot have {rows} rows and {columns} columns")
         self._channel.resize(rows, columns)
 
+    async def pid(self) -> int:
+        return await self._channel.pid()
+
     async def signal(self, number: int) -> None:
         if not 0 < number <= 64:
             raise BadRequest(f"there is no signal {number}")

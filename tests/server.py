@@ -52,9 +52,13 @@ class Server:
 
     @property
     def address(self) -> Address:
+        """Where it answers, with its own key."""
+        return Address(self.url, (self.data_dir / "api-key").read_text())
+
+    @property
+    def url(self) -> str:
         """Where it answers."""
-        url = json.loads((self.data_dir / "serve.json").read_text())["url"]
-        return Address(url, (self.data_dir / "api-key").read_text())
+        return str(json.loads((self.data_dir / "serve.json").read_text())["url"])
 
     def child(self, module: str) -> int:
         """Process id of its bot or runner."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found,unused-ignore]
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class Processes:
     """Looks at /proc; remembers what had stopped by itself before everything was stopped."""
@@ -87,15 +91,26 @@ def kill_largest() -> int:
 
 def kill_tree(roots: set[int]) -> None:
     """Kill processes with their sessions and everything descended from them."""
-    doomed, before = set(roots), -1
-    while len(doomed) != before:  # until a pass over /proc finds nobody new
-        before = len(doomed)
-        for pid, (parent, session, _) in processes().items():
-            if parent in doomed or session in roots:
-                doomed.add(pid)
-                send(pid, _signal.SIGSTOP)
-    for pid in doomed:
+    for pid in _tree(roots, lambda pid: send(pid, _signal.SIGSTOP)):
         send(pid, _signal.SIGKILL)
+
+
+def signal_tree(roots: set[int], number: int) -> None:
+    """Signal processes, their sessions and everything descended from them."""
+    for pid in _tree(roots, lambda _: None):
+        send(pid, number)
+
+
+def _tree(roots: set[int], meet: Callable[[int], None]) -> set[int]:
+    """Processes, their sessions and everything descended from them; `meet` is called with each that is found."""
+    found, before = set(roots), -1
+    while len(found) != before:  # until a pass over /proc finds nobody new
+        before = len(found)
+        for pid, (parent, session, _) in processes().items():
+            if parent in found or session in roots:
+                found.add(pid)
+                meet(pid)
+    return found
 
 
 def processes() -> dict[int, tuple[int, int, str]]:

@@ -20,7 +20,7 @@ import sys
 from . import files, guard, programs, wire
 from .bounds import Bounds
 from .poller import Poller
-from .processes import Processes, count_deleted_files, count_living, kill_largest, kill_tree, newest_group, send
+from .processes import Processes, count_deleted_files, count_living, kill_largest, kill_tree, newest_group, send, signal_tree
 from .streams import Sink, Source, end_writing, shut
 
 TYPE_CHECKING = False
@@ -196,7 +196,7 @@ class Supervisor:
             for _ in range(3):
                 fds += os.pipe2(os.O_CLOEXEC)
             in_r, in_w, out_r, out_w, err_r, err_w = fds
-            self.running[start((in_r, out_w, err_w))] = ident
+            self.started(start((in_r, out_w, err_w)), ident)
         except OSError:
             for fd in fds:
                 os.close(fd)
@@ -212,7 +212,7 @@ class Supervisor:
         master, slave = os.openpty()
         try:
             programs.set_window(master, size)
-            self.running[programs.fork(work, (slave, slave, slave), self.user, terminal=True)] = ident
+            self.started(programs.fork(work, (slave, slave, slave), self.user, terminal=True), ident)
         except Exception:
             os.close(master)
             raise
@@ -221,6 +221,11 @@ class Supervisor:
         self.terminals[ident] = os.dup(master)
         self.write_to(os.dup(master), ident)
         self.read_from(master, ident, wire.STDOUT)
+
+    def started(self, pid: int, ident: int) -> None:
+        """Know a program, and tell its pid."""
+        self.running[pid] = ident
+        self.tell(b"p", ident, b"%d" % pid)
 
     def file(self, ident: int, _stream: int, payload: bytes) -> None:
         """Do a file operation in a child: a hang harms nothing."""
@@ -261,9 +266,8 @@ class Supervisor:
         kill_tree({pid for pid, owner in self.running.items() if owner == ident})
 
     def signal(self, ident: int, _stream: int, payload: bytes) -> None:
-        """Signal a program's process group."""
-        for pid in [pid for pid, owner in self.running.items() if owner == ident]:
-            send(pid, int(payload), group=True)
+        """Signal a program and everything it started."""
+        signal_tree({pid for pid, owner in self.running.items() if owner == ident}, int(payload))
 
     def resize(self, ident: int, _stream: int, payload: bytes) -> None:
         """Change the size of a program's terminal."""

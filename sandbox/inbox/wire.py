@@ -12,6 +12,7 @@ to the gateway (from there on). Streams of a program are stdin 0, stdout 1, stde
     s  signal its process group: number              n  a program in the box opens a connection: its service
     w  its terminal's window: ROWSxCOLS
     q  a question, see `supervisor.ANSWERS`
+                                                     p  a program was started: its pid in the box
                                                      l  a limit was hit: its name (id 0)
     z  nobody listens to this id any more            z  the same
     d  data; an empty payload ends the stream        d  the same

@@ -69,7 +69,12 @@ class JuryJob(ContractModel):
 
 
 class HostReport(ContractModel):
-    """What a runner host can do; `seen_at` (Unix seconds) is its last sign of life."""
+    """What a runner host can do.
+
+    Args:
+        boxes: the unix socket of its box API, empty if it has none.
+        seen_at: its last sign of life, Unix seconds.
+    """
 
     id: str = Field(max_length=64)
     version: str
@@ -77,6 +82,7 @@ class HostReport(ContractModel):
     drivers: tuple[str, ...]
     harnesses: tuple[str, ...]
     roles: tuple[str, ...]
+    boxes: str = ""
     seen_at: float
 
 

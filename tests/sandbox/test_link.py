@@ -47,6 +47,8 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "more data than it may send": lambda ident: wire.pack(b"d", ident, b"x" * (wire.WINDOW // 2), 1) * 3,
     "data on a stream that is none": lambda ident: wire.pack(b"d", ident, b"x", 7),
     "exit code that is no number": lambda ident: wire.pack(b"e", ident, b"\xff"),
+    "pid that is no number": lambda ident: wire.pack(b"p", ident, b"-"),
+    "limit that is none": lambda _: wire.pack(b"l", 0, b"time"),
     "frame without end": lambda ident: wire.pack(b"d", ident, b"x", 1)[:-1].replace(b"\0\0\0\x01", b"\xff\xff\xff\xff"),
     "connection under a program's id": lambda ident: wire.pack(b"n", ident, b"gateway"),
     "connection of a service with odd letters": lambda _: wire.pack(b"n", wire.CONNECTIONS, b"\xff"),

@@ -1,0 +1,92 @@
+"""The box REST API of a host as a FastAPI application. It trusts the tenant its caller names: only the front may reach it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+from box_review import __version__
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.exceptions import RequestValidationError
+from fastapi.requests import HTTPConnection
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from runner.api import commands, files, lifecycle, sessions
+from runner.api.book import Book
+from runner.api.boxes import Boxes
+from runner.api.errors import ApiError
+from sandbox.driver import Driver
+from sandbox.errors import BadRequest, BoxBusy, BoxDead, BoxFileError, BoxNotFound, DiskFull, SandboxError, Unsupported
+from sandbox.gateway.errors import GatewayError
+
+log = structlog.get_logger()
+
+_STATUS: dict[type[SandboxError], int] = {BadRequest: 400, BoxNotFound: 404, BoxBusy: 409, Unsupported: 400, DiskFull: 507, BoxDead: 502}
+
+
+def create_api(driver: Driver, data_dir: Path) -> FastAPI:
+    """The application over an open driver; what it knows of boxes lies in `api.sqlite` of the data directory."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        book = Book(data_dir / "api.sqlite")
+        app.state.boxes = Boxes(driver, book)
+        yield
+        await app.state.boxes.settle()
+        book.close()
+
+    app = FastAPI(title="box-review boxes", version=__version__, lifespan=lifespan, redirect_slashes=False)
+    for module in (lifecycle, commands, files, sessions):
+        app.include_router(module.router)
+    app.add_exception_handler(ApiError, _said(lambda error: getattr(error, "status", 400)))
+    app.add_exception_handler(SandboxError, _said(_sandbox_status))
+    app.add_exception_handler(HTTPException, _said(lambda error: getattr(error, "status_code", 400)))
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ValidationError, _invalid)
+    return app
+
+
+def _said(status: Callable[[Exception], int]) -> Callable[[Any, Exception], Awaitable[Any]]:
+    """Answers an error with its own words."""
+
+    async def answer(request: HTTPConnection, error: Exception) -> JSONResponse | None:
+        if isinstance(request, WebSocket):
+            await request.close(1008)  # before it was accepted: the handshake is refused
+            return None
+        words = error.detail if isinstance(error, HTTPException) else str(error)
+        if isinstance(error, HTTPException) and error.status_code == 404:
+            words = f"{request.scope['method']} {request.url.path} is not available on this server"
+        return JSONResponse({"error": words}, status(error))
+
+    return answer
+
+
+def _sandbox_status(error: Exception) -> int:
+    """The status for an error of a box: 4xx where the caller can do something about it."""
+    if isinstance(error, BoxFileError):
+        return files.status_of(error.errno or errno.EIO)
+    if isinstance(error, GatewayError):
+        return 400
+    for kind, status in _STATUS.items():
+        if isinstance(error, kind):
+            return status
+    log.error("a box failed", error=str(error), kind=type(error).__name__)
+    return 500
+
+
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    """What does not fit a body's description, by field."""
+    problems = error.errors() if isinstance(error, RequestValidationError | ValidationError) else []
+    said = "; ".join(f"{_field(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}" for problem in problems[:5])
+    return JSONResponse({"error": said}, 400)
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    words = [str(part) for part in location if part not in ("body", "query", "path", "header")]
+    return ".".join(words) or "body"

@@ -1,0 +1,219 @@
+"""What the API knows of its boxes beside what the driver keeps: owners, names, runs, logs. One SQLite file below the data directory."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel
+
+from runner.api.errors import Missing, Taken
+from runner.api.wire import Size
+from sandbox.gateway.policy import NetworkPolicy
+
+KEPT_RUNS = 1000
+KEPT_LOGS = 5000
+_M = TypeVar("_M", bound=BaseModel)
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS boxes (
+    id TEXT PRIMARY KEY, tenant TEXT NOT NULL, name TEXT, deleted INTEGER NOT NULL DEFAULT 0, body TEXT NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS names ON boxes (tenant, name) WHERE name IS NOT NULL AND NOT deleted;
+CREATE INDEX IF NOT EXISTS owners ON boxes (tenant, deleted);
+CREATE TABLE IF NOT EXISTS snapshots (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, box_id TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS shots ON snapshots (tenant, box_id);
+CREATE TABLE IF NOT EXISTS runs (number INTEGER PRIMARY KEY, id TEXT NOT NULL, box_id TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS runs_of ON runs (box_id, id);
+CREATE TABLE IF NOT EXISTS logs (
+    number INTEGER PRIMARY KEY, box_id TEXT NOT NULL, at INTEGER NOT NULL, level TEXT NOT NULL, source TEXT NOT NULL, message TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS logs_of ON logs (box_id);
+CREATE TABLE IF NOT EXISTS env (tenant TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (tenant, name));
+"""
+
+
+class BoxEntry(BaseModel):
+    """One box of a tenant. Times in seconds since 1970."""
+
+    id: str
+    tenant: str
+    name: str | None = None
+    size: Size = "small"
+    runtime: str | None = None
+    labels: tuple[str, ...] = ()
+    keep_alive: bool = False
+    env: dict[str, str] = {}
+    expires_at: int | None = None
+    network_policy: NetworkPolicy = NetworkPolicy()
+    git_user_name: str = "box-review"
+    git_user_email: str = "box@localhost"
+    created_at: int
+    updated_at: int
+    last_activity_at: int
+    deleted: bool = False
+
+
+class SnapshotEntry(BaseModel):
+    """One snapshot of a tenant."""
+
+    id: str
+    name: str
+    box_id: str
+    size_bytes: int
+    created_at: int
+    size: Size
+    runtime: str | None = None
+    env: dict[str, str] = {}
+
+
+class Run(BaseModel):
+    """One run as `B/runs` lists it; what is None is left out."""
+
+    id: str
+    box_id: str
+    customer_id: str
+    type: Literal["agent", "shell"]
+    status: Literal["running", "completed", "failed", "cancelled"]
+    prompt: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cpu_ns: int = 0
+    cost_usd: float = 0.0
+    compute_cost_usd: float = 0.0
+    duration_ms: int = 0
+    created_at: int
+    completed_at: int | None = None
+
+
+class Book:
+    """Reads and writes the file; every call is one short transaction."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None)
+        path.chmod(0o600)  # it holds variables
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(_TABLES)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    # Boxes
+
+    def add_box(self, entry: BoxEntry) -> None:
+        """Keep a new box. Raises Taken if its tenant has another of that name."""
+        try:
+            self._db.execute(
+                "INSERT INTO boxes (id, tenant, name, body) VALUES (?, ?, ?, ?)",
+                (entry.id, entry.tenant, entry.name, entry.model_dump_json()),
+            )
+        except sqlite3.IntegrityError as error:
+            raise Taken(f"there is a box called {entry.name!r} already") from error
+
+    def save_box(self, entry: BoxEntry) -> None:
+        """Replace what is known of a box."""
+        self._db.execute("UPDATE boxes SET deleted = ?, body = ? WHERE id = ?", (entry.deleted, entry.model_dump_json(), entry.id))
+
+    def box(self, tenant: str, reference: str) -> BoxEntry:
+        """A box by id, else by name; deleted ones by id alone. Raises Missing."""
+        for where in ("id = ?", "name = ? AND NOT deleted"):
+            row = self._db.execute(f"SELECT body FROM boxes WHERE tenant = ? AND {where}", (tenant, reference)).fetchone()  # noqa: S608
+            if row is not None:
+                return BoxEntry.model_validate_json(row[0])
+        raise Missing(f"no box {reference!r}")
+
+    def boxes(self, tenant: str, *, deleted: bool = False) -> list[BoxEntry]:
+        """All boxes of a tenant, oldest first."""
+        rows = self._db.execute("SELECT body FROM boxes WHERE tenant = ? AND deleted = ? ORDER BY rowid", (tenant, deleted))
+        return list(_models(BoxEntry, rows))
+
+    # Snapshots
+
+    def add_snapshot(self, tenant: str, entry: SnapshotEntry) -> None:
+        """Keep a new snapshot."""
+        self._db.execute("INSERT INTO snapshots VALUES (?, ?, ?, ?)", (entry.id, tenant, entry.box_id, entry.model_dump_json()))
+
+    def snapshot(self, tenant: str, snapshot_id: str) -> SnapshotEntry:
+        """A snapshot. Raises Missing."""
+        row = self._db.execute("SELECT body FROM snapshots WHERE tenant = ? AND id = ?", (tenant, snapshot_id)).fetchone()
+        if row is None:
+            raise Missing(f"no snapshot {snapshot_id!r}")
+        return SnapshotEntry.model_validate_json(row[0])
+
+    def snapshots(self, tenant: str, box_id: str | None = None) -> list[SnapshotEntry]:
+        """A tenant's snapshots, of one box or all."""
+        rows = self._db.execute(
+            "SELECT body FROM snapshots WHERE tenant = ? AND box_id = coalesce(?, box_id) ORDER BY rowid", (tenant, box_id)
+        )
+        return list(_models(SnapshotEntry, rows))
+
+    def remove_snapshot(self, tenant: str, snapshot_id: str) -> None:
+        """Forget a snapshot."""
+        self._db.execute("DELETE FROM snapshots WHERE tenant = ? AND id = ?", (tenant, snapshot_id))
+
+    # Runs and logs
+
+    def save_run(self, run: Run) -> None:
+        """Keep a run, or its new state; of each box the last thousand stay."""
+        changed = self._db.execute("UPDATE runs SET body = ? WHERE box_id = ? AND id = ?", (run.model_dump_json(), run.box_id, run.id))
+        if changed.rowcount == 0:
+            self._db.execute("INSERT INTO runs (id, box_id, body) VALUES (?, ?, ?)", (run.id, run.box_id, run.model_dump_json()))
+            self._trim("runs", run.box_id, KEPT_RUNS)
+
+    def runs(self, box_id: str) -> list[Run]:
+        """Runs of a box, newest first."""
+        return list(_models(Run, self._db.execute("SELECT body FROM runs WHERE box_id = ? ORDER BY number DESC", (box_id,))))
+
+    def log(
+        self, box_id: str, source: Literal["system", "agent", "user"], message: str, level: Literal["info", "warn", "error"] = "info"
+    ) -> None:
+        """Add a line to a box's log; the last five thousand stay."""
+        values = (box_id, int(time.time()), level, source, message[:10_000])
+        self._db.execute("INSERT INTO logs (box_id, at, level, source, message) VALUES (?, ?, ?, ?, ?)", values)
+        self._trim("logs", box_id, KEPT_LOGS)
+
+    def logs(self, box_id: str, offset: int, limit: int) -> list[dict[str, Any]]:
+        """Lines of a box's log, oldest first."""
+        rows = self._db.execute(
+            "SELECT at, level, source, message FROM logs WHERE box_id = ? ORDER BY number LIMIT ? OFFSET ?", (box_id, limit, offset)
+        )
+        return [{"timestamp": at, "level": level, "source": source, "message": message} for at, level, source, message in rows]
+
+    def _trim(self, table: Literal["runs", "logs"], box_id: str, kept: int) -> None:
+        self._db.execute(
+            f"DELETE FROM {table} WHERE box_id = ? AND number < "  # noqa: S608 - one of two words
+            f"(SELECT number FROM {table} WHERE box_id = ? ORDER BY number DESC LIMIT 1 OFFSET ?)",
+            (box_id, box_id, kept - 1),
+        )
+
+    def forget_box(self, box_id: str) -> None:
+        """Runs and logs of a deleted box."""
+        for table in ("runs", "logs"):
+            self._db.execute(f"DELETE FROM {table} WHERE box_id = ?", (box_id,))  # noqa: S608
+
+    # Variables of an account
+
+    def env(self, tenant: str) -> dict[str, str]:
+        """All of them."""
+        return dict(self._db.execute("SELECT name, value FROM env WHERE tenant = ? ORDER BY name", (tenant,)).fetchall())
+
+    def set_env(self, tenant: str, values: dict[str, str], *, replace: bool = False) -> None:
+        """Set some; with `replace` there are no others afterwards."""
+        with self._db:
+            self._db.execute("BEGIN")
+            if replace:
+                self._db.execute("DELETE FROM env WHERE tenant = ?", (tenant,))
+            self._db.executemany("INSERT OR REPLACE INTO env VALUES (?, ?, ?)", [(tenant, *pair) for pair in values.items()])
+
+    def unset_env(self, tenant: str, name: str) -> None:
+        """Remove one; no error if it is not set."""
+        self._db.execute("DELETE FROM env WHERE tenant = ? AND name = ?", (tenant, name))
+
+
+def _models(model: type[_M], rows: sqlite3.Cursor) -> Iterator[_M]:
+    return (model.model_validate_json(body) for (body,) in rows)
