@@ -27,7 +27,7 @@ THIRTY_S = {"bubblewrap": 1.0, "gvisor": 2.5, "docker": 6.0}
 
 async def run(folder: Path) -> None:
     """Measure each driver on a data directory of its own."""
-    engine = await _docker()
+    engine = await has_docker()
     for name, make in DRIVERS.items():
         try:
             async with make(folder / name) as driver:
@@ -58,7 +58,7 @@ async def create(driver: Driver, folder: Path, *, docker: bool) -> None:
         ours, bare = await in_turn(box, floor, 20)
         _ratio("bubblewrap: create+exec / bare namespaces+overlay+exec", ours, bare, 12)
     if docker:
-        ours, theirs = await in_turn(box, _docker_run, 12)
+        ours, theirs = await in_turn(box, docker_run, 12)
         _ratio(f"{driver.name}: create+exec / docker run", ours, theirs, CREATE_TO_DOCKER[driver.name])
 
 
@@ -76,7 +76,7 @@ async def exec_and_freeze(driver: Driver, *, docker: bool) -> None:
     tell(f"{driver.name}: freeze warm", froze * 1000, 5, "ms", resume_ms=round(resumed * 1000, 1))
     froze, resumed = await _cycles(box, Freeze.COLD, 7)
     if docker:
-        theirs = statistics.median([await timed(_docker_run) for _ in range(7)])
+        theirs = statistics.median([await timed(docker_run) for _ in range(7)])
         small = (0.15, 0.25) if driver.name == "bubblewrap" else (1.0, 1.0)
         _ratio(f"{driver.name}: freeze cold, small box / docker run", froze, theirs, small[0])
         _ratio(f"{driver.name}: resume cold, small box / docker run", resumed, theirs, small[1])
@@ -148,13 +148,13 @@ def _ratio(name: str, ours: float, theirs: float, target: float) -> None:
     tell(name, ours / theirs, target, "ratio", ours_ms=round(ours * 1000, 1), baseline_ms=round(theirs * 1000, 1))
 
 
-async def _docker_run() -> None:
+async def docker_run() -> None:
     process = await asyncio.create_subprocess_exec("docker", "run", "--rm", "busybox", "true", stdout=asyncio.subprocess.DEVNULL)
     if await process.wait() != 0:
         raise RuntimeError("docker run failed")
 
 
-async def _docker() -> bool:
+async def has_docker() -> bool:
     """True if there is an engine; `busybox` is then made from the host's static one, where it is not there."""
     if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode != 0:
         print('{"name": "docker run", "skipped": "no Docker engine here"}', flush=True)
