@@ -126,9 +126,11 @@ async def forward_socket(socket: WebSocket, tenant: Tenant) -> None:
             max_size=None,
             proxy=None,
         )
-    except (OSError, TimeoutError, websockets.WebSocketException):
-        await socket.close(1008)  # before it is accepted: the caller sees a refused handshake
+    except websockets.InvalidStatus as error:
+        await socket.send_denial_response(Response(bytes(error.response.body), error.response.status_code, media_type="application/json"))
         return
+    except (OSError, TimeoutError, websockets.WebSocketException) as error:
+        raise Refused(f"the host of the boxes does not answer: {type(error).__name__}; try again shortly", 503) from error
     async with upstream:
         await socket.accept()
         ways = [asyncio.ensure_future(_up(socket, upstream)), asyncio.ensure_future(_down(socket, upstream))]

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from box_review import __version__
-from fastapi import FastAPI, Request, WebSocket
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse
@@ -55,13 +55,10 @@ def create_api(driver: Driver, data_dir: Path) -> FastAPI:
 def _said(status: Callable[[Exception], int]) -> Callable[[Any, Exception], Awaitable[Any]]:
     """Answers an error with its own words."""
 
-    async def answer(request: HTTPConnection, error: Exception) -> JSONResponse | None:
-        if isinstance(request, WebSocket):
-            await request.close(1008)  # before it was accepted: the handshake is refused
-            return None
+    async def answer(request: HTTPConnection, error: Exception) -> JSONResponse:
         words = error.detail if isinstance(error, HTTPException) else str(error)
         if isinstance(error, HTTPException) and error.status_code == 404:
-            words = f"{request.scope['method']} {request.url.path} is not available on this server"
+            words = f"{request.scope.get('method', 'WebSocket')} {request.url.path} is not available on this server"
         return JSONResponse({"error": words}, status(error))
 
     return answer

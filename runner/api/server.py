@@ -44,7 +44,6 @@ async def serving(driver: Driver, data_dir: Path) -> AsyncIterator[Path]:
         access_log=False,
         timeout_graceful_shutdown=STOP_S,
         server_header=False,
-        ws="websockets-sansio",
         ws_max_size=16 << 20,
     )
     server = _Server(config)

@@ -9,9 +9,13 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from upstash_box import Box, BoxError, EphemeralBox
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
+from bot.keys import Keys
 from tests.server import Server
 
 pytestmark = pytest.mark.filterwarnings(
@@ -246,3 +250,19 @@ def test_bad_input_is_a_clear_error(box: Box, served: Server, method: str, path:
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20)
     with refused.value as answer:
         assert (answer.code, list(json.load(answer))) == (status, ["error"])
+
+
+def test_caller_that_names_another_tenant_is_not_believed(box: Box, served: Server) -> None:
+    owner = Keys(["box_one"]).tenant("box_one")
+    headers = {"X-Box-Api-Key": "box_two", "X-Box-Tenant": owner or ""}
+    for path in ("", f"/{box.id}"):
+        answer = httpx.get(f"{served.url}/v2/box{path}", headers=headers, trust_env=False)
+        assert answer.json() == ([] if not path else {"error": f"no box {box.id!r}"})
+
+
+@pytest.mark.parametrize(("key", "status"), [("", 401), ("box_wrong", 401), ("box_two", 404)])
+def test_session_in_another_tenants_box_is_refused_at_the_handshake(box: Box, served: Server, key: str, status: int) -> None:
+    url = f"{served.url}/v2/box/{box.id}/exec-session".replace("http", "ws", 1)
+    with pytest.raises(InvalidStatus) as refused, connect(url, additional_headers={"X-Box-Api-Key": key}, proxy=None):
+        pass
+    assert refused.value.response.status_code == status
