@@ -22,6 +22,7 @@ from bot.errors import Refused
 from bot.reviews import Reviews
 
 CONNECT_S = 10.0
+MAX_BODY_BYTES = 1100 << 20  # ten files of 100 MB, and their names
 _HOP = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "host"}
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 router = APIRouter(include_in_schema=False)
@@ -81,7 +82,7 @@ async def forward(request: Request, tenant: Tenant) -> Response:
     client = hosts.client(await hosts.socket())
     has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
     asked = client.build_request(
-        request.method, _target(request), headers=_headers(request, tenant), content=request.stream() if has_body else None
+        request.method, _target(request), headers=_headers(request, tenant), content=_limited(request) if has_body else None
     )
     try:
         answer = await client.send(asked, stream=True)
@@ -89,6 +90,16 @@ async def forward(request: Request, tenant: Tenant) -> Response:
         raise Refused(f"the host of the boxes does not answer: {type(error).__name__}; try again shortly", 503) from error
     headers = {name: value for name, value in answer.headers.items() if name not in _HOP}
     return StreamingResponse(_body(answer), answer.status_code, headers, background=BackgroundTask(answer.aclose))
+
+
+async def _limited(request: Request) -> AsyncIterator[bytes]:
+    """The request's body as it comes. Raises Refused beyond the limit."""
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > MAX_BODY_BYTES:
+            raise Refused(f"a request may hold {MAX_BODY_BYTES >> 20} MB at most", 413)
+        yield piece
 
 
 async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:

@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from runner.api import commands, files, lifecycle, sessions
+from runner.api import commands, files, git, lifecycle, sessions
 from runner.api.book import Book
 from runner.api.boxes import Boxes
 from runner.api.errors import ApiError
@@ -42,7 +42,7 @@ def create_api(driver: Driver, data_dir: Path) -> FastAPI:
         book.close()
 
     app = FastAPI(title="box-review boxes", version=__version__, lifespan=lifespan, redirect_slashes=False)
-    for module in (lifecycle, commands, files, sessions):
+    for module in (lifecycle, commands, files, git, sessions):
         app.include_router(module.router)
     app.add_exception_handler(ApiError, _said(lambda error: getattr(error, "status", 400)))
     app.add_exception_handler(SandboxError, _said(_sandbox_status))

@@ -151,6 +151,28 @@ def test_session_streams_both_ways_on_a_terminal_and_dies_with_its_connection(bo
     assert "sleep" not in box.exec.command("cat /proc/[0-9]*/comm | grep -v '^cat$'").result
 
 
+def test_git_clones_commits_and_pushes(box: Box) -> None:
+    box.exec.command("git init --quiet --bare --initial-branch=main origin.git")
+    box.git.clone(repo="file:///workspace/home/origin.git", folder="/workspace/home/work")
+    box.cd("work")
+    assert box.git.status() == ""
+    box.files.write(path="/workspace/home/work/a", content="1\n")
+    assert box.git.status() == "?? a\n"
+    with pytest.raises(BoxError, match="nothing added"):
+        box.git.commit(message="empty")
+    box.git.update_config(user_name="Somebody", user_email="s@example.com")
+    assert box.git.exec(args=["add", "a"]).exit_code == 0
+    assert "+1" in box.git.diff()
+    made = box.git.commit(message="first")
+    assert box.git.exec(args=["log", "--format=%H %an %s"]).output == f"{made.sha} Somebody first\n"
+    box.git.checkout(branch="topic")
+    box.git.push()
+    assert "topic" in box.git.exec(args=["ls-remote", "origin"]).output
+    assert box.git.exec(args=["frobnicate"]).exit_code == 1
+    with pytest.raises(BoxError, match="branch"):
+        box.git.checkout(branch="--orphan")
+
+
 def test_snapshot_outlives_its_box(account: None) -> None:
     first = Box.create()
     first.files.write(path="f", content="1")
