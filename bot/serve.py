@@ -160,6 +160,8 @@ async def _bot_and_runner(plan: Plan, listener: socket.socket, redis_url: str) -
     environment = {"REDIS_URL": redis_url, "BOX_DATA_DIR": str(plan.data_dir)}
     if plan.driver:
         environment["BOX_DRIVER"] = plan.driver
+    if plan.embedded:
+        environment["BOX_STANDBY"] = "0"  # for one review, whose boxes start from a snapshot
     descriptor = listener.fileno()
     children = [
         Child("bot", [sys.executable, "-m", "bot", "--fd", str(descriptor)], environment, pass_fds=(descriptor,)),

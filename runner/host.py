@@ -108,6 +108,7 @@ async def open_host(settings: RunnerSettings, redis: ArqRedis, harnesses: Mappin
         raise HostMisconfigured(str(error)) from error
     static = StaticHarness(toolbox)
     async with open_driver(settings) as driver:
+        driver.keep_ready(settings.box_standby)
         artifacts = Artifacts(settings.artifacts_url)
         async with serving(driver, data) as socket:
             yield Host(

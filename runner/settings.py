@@ -29,6 +29,7 @@ class RunnerSettings(BaseSettings):
         box_lease_s: seconds after which the jobs of a host that fell silent are taken over.
         box_freeze_after_s: idle boxes are frozen in memory (warm) after this, 0 never.
         box_freeze_cold_after_s: idle boxes go to disk (cold) after this, unless that would lose a process.
+        box_standby: empty boxes that are kept ready, so that a new one need not be started first.
         box_allowed_ports: ports outside that boxes with a network may reach, separated by commas.
         box_allow_private: networks (CIDR, separated by commas) that they may reach although they are private.
         anthropic_api_key, openai_api_key: keys of model providers. They stay in the gateway; no box sees them.
@@ -48,6 +49,7 @@ class RunnerSettings(BaseSettings):
     box_lease_s: Annotated[float, Field(ge=1, le=600)] = 15.0
     box_freeze_after_s: Annotated[float, Field(ge=0)] = 600.0
     box_freeze_cold_after_s: Annotated[float, Field(ge=0)] = 3600.0
+    box_standby: Annotated[int, Field(ge=0, le=100)] = 2
     box_allowed_ports: Annotated[frozenset[int], NoDecode, BeforeValidator(_words)] = frozenset({80, 443})
     box_allow_private: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_words)] = ()
     anthropic_api_key: SecretStr | None = None

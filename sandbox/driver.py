@@ -65,6 +65,10 @@ class Driver(abc.ABC):
         """
 
     @abc.abstractmethod
+    def keep_ready(self, count: int) -> None:
+        """Keep that many empty boxes of the default size ready for `create`; none at first. They are in nobody's list."""
+
+    @abc.abstractmethod
     def get(self, box_id: str) -> Box:
         """The box with this id. Raises BoxNotFound."""
 

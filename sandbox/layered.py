@@ -43,8 +43,7 @@ class LayeredDriver(StoredDriver[LayeredBox]):
             raise SandboxError("the driver is not open")
         return self._capabilities
 
-    async def create(self, spec: BoxSpec) -> Box:
-        self.check(spec)
+    async def make(self, spec: BoxSpec) -> LayeredBox:
         layer = self.store.layer(spec.snapshot) if spec.snapshot else None
         if layer is not None and len(layer.layers) > MAX_LAYERS:
             layer = await self._flatten(layer)

@@ -25,6 +25,7 @@ from sandbox.gateway.provider import ModelSettings
 from sandbox.gateway.settings import GatewaySettings
 from sandbox.linked import LinkedBox
 from sandbox.rootfs import Rootfs, build
+from sandbox.standby import SPARE, Standby
 from sandbox.store import BoxRecord, LimitsRecord, Store
 
 log = structlog.get_logger()
@@ -63,6 +64,7 @@ class StoredDriver(Driver, Generic[_B]):
         self._gateway: Gateway | None = None
         self._rootfs: Rootfs | None = None
         self._opened = contextlib.AsyncExitStack()
+        self._standby: Standby[_B] = Standby(self._make_spare)
 
     @property
     def gateway(self) -> Gateway:
@@ -109,6 +111,7 @@ class StoredDriver(Driver, Generic[_B]):
 
     async def _put_down(self) -> None:
         """End what runs, after freezing what can be."""
+        await self._standby.close()
         await self.finish()
         await asyncio.gather(*(box.put_down() for box in self.known.values()), return_exceptions=True)
         await self.finish()
@@ -135,6 +138,35 @@ class StoredDriver(Driver, Generic[_B]):
         box = self.known.get(box_id)
         if box is None:
             raise BoxNotFound(f"no box {box_id!r}")
+        return box
+
+    async def create(self, spec: BoxSpec) -> Box:
+        self.check(spec)
+        ready = await self._standby.take(spec)
+        return await self.make(spec) if ready is None else self._hand_out(ready, spec)
+
+    @abc.abstractmethod
+    async def make(self, spec: BoxSpec) -> _B:
+        """Make a box of a spec that was checked, and start it."""
+
+    def keep_ready(self, count: int) -> None:
+        self._standby.keep(count)
+
+    async def _make_spare(self) -> _B:
+        """An empty box that is in nobody's list."""
+        self.check(SPARE)
+        box = await self.make(SPARE)
+        del self.known[box.id]
+        return box
+
+    def _hand_out(self, box: _B, spec: BoxSpec) -> _B:
+        """Make an empty box that waits the one of a spec."""
+        was = box.record
+        box.record = self.record(box.id, spec, uid=was.uid, layers=was.layers, base=was.base)
+        box.record.state, box.record.container = was.state, was.container
+        self.store.save_headers(box.id, spec.attach_headers)
+        self.store.save_box(box.record)
+        self.know(box)
         return box
 
     def boxes(self) -> list[Box]:
@@ -227,11 +259,15 @@ class StoredDriver(Driver, Generic[_B]):
 
     def adopt(self, record: BoxRecord) -> _B:
         """Know a box from here on."""
-        headers = AttachedHeaders(self.store.headers(record.id))
         box = self.new_box(record)
-        self.known[record.id] = box
-        self.gateway.attach(record.id, BoxAccess(policy=record.network, headers=headers))
+        self.know(box)
         return box
+
+    def know(self, box: _B) -> None:
+        """Have it in the lists, and let it out as its record says."""
+        headers = AttachedHeaders(self.store.headers(box.id))
+        self.known[box.id] = box
+        self.gateway.attach(box.id, BoxAccess(policy=box.record.network, headers=headers))
 
     def forget(self, box_id: str) -> None:
         """A box was deleted."""

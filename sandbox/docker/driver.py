@@ -85,8 +85,7 @@ class DockerDriver(StoredDriver[DockerBox]):
         """The image of a snapshot."""
         return f"{_SNAPSHOTS}:{snapshot_id}"
 
-    async def create(self, spec: BoxSpec) -> Box:
-        self.check(spec)
+    async def make(self, spec: BoxSpec) -> DockerBox:
         base = self._base
         if spec.snapshot:
             self.store.layer(spec.snapshot)

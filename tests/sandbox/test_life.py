@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from sandbox.box import BoxSpec, BoxState, Command, Freeze, Mount
 from sandbox.conformance.check import SMALL, shell
 from sandbox.errors import BoxBusy, HostUnfit, ImageCorrupt
+from sandbox.gateway.policy import NetworkPolicy
 from tests.sandbox.drivers import DRIVERS, open_driver, unusable
 
 every_driver = pytest.mark.parametrize("name", DRIVERS)
@@ -150,3 +153,39 @@ async def test_thirty_boxes_at_once_are_made_used_and_deleted(name: str, data_di
         answers = await asyncio.gather(*(one(number) for number in range(30)))
         assert answers == [b"%d\n" % number for number in range(30)]
         assert driver.boxes() == []
+
+
+@every_driver
+async def test_box_made_ahead_becomes_what_was_asked_for(name: str, data_dir: Path) -> None:
+    if reason := unusable(name):
+        pytest.skip(reason)
+    async with open_driver(name, data_dir / "h") as driver:
+        driver.keep_ready(1)
+        waiting = await _one_waits(data_dir / "h")
+        assert driver.boxes() == []
+        other = await driver.create(BoxSpec(limits=SMALL))  # of another size: it is made
+        assert other.id != waiting
+        policy = NetworkPolicy(mode="custom", allowed_domains=("example.com",))
+        box = await driver.create(BoxSpec(env={"WORD": "given"}, labels={"a": "b"}, network=policy))
+        assert (box.id, box.state, box.labels, box.network) == (waiting, BoxState.IDLE, {"a": "b"}, policy)
+        assert driver.get(waiting) is box
+        result = await box.exec(Command(["sh", "-c", "echo $WORD; echo x > /tmp/y; cat /tmp/y"]), timeout_s=10)
+        assert result.stdout == b"given\nx\n"
+        again = await _one_waits(data_dir / "h", besides={waiting, other.id})
+        assert again != waiting
+        await box.delete()
+    async with open_driver(name, data_dir / "h") as driver:
+        assert [box.id for box in driver.boxes()] == [other.id]
+
+
+async def _one_waits(data_dir: Path, besides: Collection[str] = ()) -> str:
+    """The id of the box that waits, by its record."""
+    async with asyncio.timeout(20):
+        while not (waiting := _frozen_warm(data_dir) - set(besides)):
+            await asyncio.sleep(0.05)
+    return waiting.pop()
+
+
+def _frozen_warm(data_dir: Path) -> set[str]:
+    records = (json.loads(file.read_text()) for file in data_dir.glob("boxes/bx*/box.json"))
+    return {record["id"] for record in records if record["frozen"] == "warm"}
