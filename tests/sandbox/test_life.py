@@ -176,12 +176,13 @@ async def test_box_made_ahead_becomes_what_was_asked_for(name: str, data_dir: Pa
         await box.delete()
     async with open_driver(name, data_dir / "h") as driver:
         assert [box.id for box in driver.boxes()] == [other.id]
+        await driver.get(other.id).delete()
 
 
 async def _one_waits(data_dir: Path, besides: Collection[str] = ()) -> str:
     """The id of the box that waits, by its record."""
     async with asyncio.timeout(20):
-        while not (waiting := _frozen_warm(data_dir) - set(besides)):
+        while not (waiting := _frozen_warm(data_dir) - set(besides)):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     return waiting.pop()
 
