@@ -39,6 +39,7 @@ def test_killed_review_leaves_nothing_behind(repository: Make, data_dir: Path, n
     process = subprocess.Popen(
         [sys.executable, "-m", "box_review", "review", path],
         env={**os.environ, "BOX_DATA_DIR": str(data_dir / "d")}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - a shell's background jobs ignore it
     )  # fmt: skip
     ends = time.monotonic() + 30
     while not (data_dir / "d" / "serve.json").exists() and time.monotonic() < ends:
