@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 import structlog
 
-from sandbox.box import BoxSpec, Freeze
+from sandbox.box import BoxSpec
 from sandbox.errors import SandboxError
 from sandbox.linked import LinkedBox
 
@@ -23,10 +22,10 @@ _B = TypeVar("_B", bound=LinkedBox)
 
 
 class Standby(Generic[_B]):
-    """Keeps some boxes ready, frozen warm so that they use no processor.
+    """Keeps some boxes ready, frozen so that they use no processor.
 
     Args:
-        make: makes an empty box that nobody else can find.
+        make: makes an empty box that nobody else can find, frozen warm.
     """
 
     def __init__(self, make: Callable[[], Awaitable[_B]]) -> None:
@@ -73,15 +72,7 @@ class Standby(Generic[_B]):
         while len(self._ready) < self._count:
             await asyncio.sleep(_REST_S)
             try:
-                box = await self._make()
+                self._ready.append(await self._make())
             except (SandboxError, OSError) as error:
                 log.warning("no box could be made ahead; it is tried again", error=str(error))
                 await asyncio.sleep(_PATIENCE_S)
-                continue
-            try:
-                await box.freeze(Freeze.WARM)
-            except BaseException:
-                with contextlib.suppress(SandboxError):
-                    await box.delete()
-                raise
-            self._ready.append(box)

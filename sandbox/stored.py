@@ -153,10 +153,15 @@ class StoredDriver(Driver, Generic[_B]):
         self._standby.keep(count)
 
     async def _make_spare(self) -> _B:
-        """An empty box that is in nobody's list."""
+        """An empty box that is in nobody's list, frozen warm."""
         self.check(SPARE)
         box = await self.make(SPARE)
         del self.known[box.id]
+        try:
+            await box.freeze(Freeze.WARM)
+        except BaseException:
+            await box.delete()
+            raise
         return box
 
     def _hand_out(self, box: _B, spec: BoxSpec) -> _B:

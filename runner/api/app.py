@@ -14,7 +14,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from runner.api import commands, files, git, lifecycle, sessions
@@ -48,7 +47,6 @@ def create_api(driver: Driver, data_dir: Path) -> FastAPI:
     app.add_exception_handler(SandboxError, _said(_sandbox_status))
     app.add_exception_handler(HTTPException, _said(lambda error: getattr(error, "status_code", 400)))
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(ValidationError, _invalid)
     return app
 
 
@@ -79,7 +77,7 @@ def _sandbox_status(error: Exception) -> int:
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     """What does not fit a body's description, by field."""
-    problems = error.errors() if isinstance(error, RequestValidationError | ValidationError) else []
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
     said = "; ".join(f"{_field(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}" for problem in problems[:5])
     return JSONResponse({"error": said}, 400)
 

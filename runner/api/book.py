@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -93,8 +94,8 @@ class Book:
     """Reads and writes the file; every call is one short transaction."""
 
     def __init__(self, path: Path) -> None:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # it holds variables
         self._db = sqlite3.connect(path, isolation_level=None)
-        path.chmod(0o600)  # it holds variables
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_TABLES)
@@ -114,6 +115,11 @@ class Book:
             )
         except sqlite3.IntegrityError as error:
             raise Taken(f"there is a box called {entry.name!r} already") from error
+
+    def has_name(self, tenant: str, name: str) -> bool:
+        """True if a box of the tenant is called so."""
+        query = "SELECT 1 FROM boxes WHERE tenant = ? AND name = ? AND NOT deleted"
+        return self._db.execute(query, (tenant, name)).fetchone() is not None
 
     def save_box(self, entry: BoxEntry) -> None:
         """Replace what is known of a box."""

@@ -79,12 +79,10 @@ class Boxes:
     def find(self, tenant: str, reference: str) -> tuple[BoxEntry, Box]:
         """A box that is there, by id or name. Raises Missing."""
         entry = self.book.box(tenant, reference)
-        if not entry.deleted:
-            try:
-                return entry, self.driver.get(entry.id)
-            except BoxNotFound:
-                self._forget(entry)  # past its time, and swept
-        raise Missing(f"no box {reference!r}")
+        box = self._there(entry)
+        if box is None:
+            raise Missing(f"no box {reference!r}")
+        return entry, box
 
     def use(self, tenant: str, reference: str) -> tuple[BoxEntry, Box]:
         """The same, for work in it. Raises Missing."""
@@ -95,7 +93,7 @@ class Boxes:
 
     def list(self, tenant: str, label: str | None = None, *, deleted: bool = False) -> list[dict[str, Any]]:
         """Box objects of a tenant, oldest first."""
-        entries = self.book.boxes(tenant, deleted=deleted)
+        entries = [entry for entry in self.book.boxes(tenant, deleted=deleted) if deleted or self._there(entry) is not None]
         return [self.describe(entry) for entry in entries if label is None or label in entry.labels]
 
     def describe(self, entry: BoxEntry) -> dict[str, Any]:
@@ -109,12 +107,22 @@ class Boxes:
 
     def status(self, entry: BoxEntry) -> BoxState:
         """What it does now."""
-        if not entry.deleted:
-            try:
-                return self.driver.get(entry.id).state
-            except BoxNotFound:
-                self._forget(entry)
-        return BoxState.DELETED
+        box = self._there(entry)
+        return BoxState.DELETED if box is None else box.state
+
+    def _there(self, entry: BoxEntry) -> Box | None:
+        """The driver's box, None if it is deleted; one past its time is, whether it was swept already or not."""
+        if entry.deleted:
+            return None
+        if entry.expires_at is not None and time.time() >= entry.expires_at:
+            self._forget(entry)
+            self._end_later(entry.id)
+            return None
+        try:
+            return self.driver.get(entry.id)
+        except BoxNotFound:
+            self._forget(entry)
+            return None
 
     async def pause(self, entry: BoxEntry, box: Box) -> None:
         """Freeze it to disk; warm where somebody waits for what runs. Pausing a frozen box is no error. Raises Taken."""
@@ -198,6 +206,16 @@ class Boxes:
         self.book.add_snapshot(entry.tenant, made)
         return made
 
+    async def fork(self, entry: BoxEntry, box: Box) -> BoxEntry:
+        """A copy of a box, with its settings, its headers and, if it is frozen with its memory, its programs; without its name."""
+        made = await self.driver.fork(box)
+        now = int(time.time())
+        update = {"id": made.id, "name": None, "expires_at": None, "created_at": now, "updated_at": now, "last_activity_at": now}
+        forked = entry.model_copy(update=update)
+        self.book.add_box(forked)
+        self.book.log(made.id, "system", f"box forked from {entry.id}")
+        return forked
+
     async def delete_snapshots(self, tenant: str, ids: Sequence[str] | Literal["all"]) -> int:
         """Forget snapshots; returns how many there were."""
         known = {entry.id for entry in self.book.snapshots(tenant)}
@@ -216,7 +234,7 @@ class Boxes:
         self.book.forget_box(entry.id)
 
     def _check_name(self, tenant: str, name: str | None) -> None:
-        if name is not None and any(entry.name == name for entry in self.book.boxes(tenant)):
+        if name is not None and self.book.has_name(tenant, name):
             raise Taken(f"there is a box called {name!r} already")
 
     def _check_runtime(self, runtime: str | None) -> None:

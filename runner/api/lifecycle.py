@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Query
 
 from runner.api.context import AllBoxes, NamedBox, Tenant, UsedBox
 from runner.api.errors import BadInput, Missing
-from runner.api.wire import AddLabel, CreateBox, Env, EnvName, EnvValue, Ids, NameSnapshot
+from runner.api.wire import AddLabel, CreateBox, Env, EnvName, EnvValue, Ids, NameSnapshot, SomeIds
 from sandbox.gateway.policy import NetworkPolicy
 
 MAX_LABELS = 5
@@ -52,16 +52,9 @@ async def all_snapshots(boxes: AllBoxes, tenant: Tenant) -> dict[str, Any]:
 
 
 @router.delete("/snapshots")
-async def delete_snapshots(
-    boxes: AllBoxes,
-    tenant: Tenant,
-    body: Annotated[dict[str, Any] | None, Body()] = None,
-    every: Annotated[bool, Query(alias="all")] = False,
-) -> dict[str, Any]:
-    """Delete some snapshots, or with `?all=true` or an empty body all of them."""
-    if not body or (every and body.get("ids") is None):
-        return {"deleted": await boxes.delete_snapshots(tenant, "all")}
-    return {"deleted": await boxes.delete_snapshots(tenant, Ids.model_validate(body).ids)}
+async def delete_snapshots(boxes: AllBoxes, tenant: Tenant, body: SomeIds | None = None) -> dict[str, Any]:
+    """Delete some snapshots; without `ids`, which the clients say with and without `?all=true`, all of them."""
+    return {"deleted": await boxes.delete_snapshots(tenant, (body and body.ids) or "all")}
 
 
 @router.post("/from-snapshot")
@@ -125,14 +118,9 @@ async def resume(named: UsedBox) -> dict[str, Any]:
 
 
 @router.post("/{box_id}/fork")
-async def fork(named: UsedBox, tenant: Tenant) -> dict[str, Any]:
-    """A new box that starts from the files this one has now; its snapshot is not kept."""
-    kept = await named.boxes.snapshot(named.entry, named.box, "fork")
-    try:
-        wanted = CreateBox(snapshot_id=kept.id, network_policy=named.entry.network_policy, labels=named.entry.labels)
-        return named.boxes.describe(await named.boxes.create(tenant, wanted))
-    finally:
-        await named.boxes.delete_snapshots(tenant, [kept.id])
+async def fork(named: UsedBox) -> dict[str, Any]:
+    """A new box that starts from what this one is now."""
+    return named.boxes.describe(await named.boxes.fork(named.entry, named.box))
 
 
 @router.get("/{box_id}/logs")

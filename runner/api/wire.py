@@ -76,10 +76,21 @@ class CreateBox(Body):
         return self
 
 
+IdList = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1, max_length=1000)]
+
+
 class Ids(Body):
     """What to delete; an empty list is no way of saying all."""
 
-    ids: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1, max_length=1000)]
+    ids: IdList
+
+
+class SomeIds(BaseModel):
+    """The same, or all where `ids` is absent. Here `null` is not: too much would go by mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ids: IdList = ()
 
 
 class Exec(Body):

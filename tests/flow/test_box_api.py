@@ -6,15 +6,19 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
+from fastapi import Request
 from upstash_box import Box, BoxError, EphemeralBox
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from bot import boxes
+from bot.errors import Refused
 from bot.keys import Keys
 from tests.server import Server
 
@@ -189,10 +193,51 @@ def test_snapshot_outlives_its_box(account: None) -> None:
 
 
 def test_ephemeral_box_goes_after_its_time(account: None) -> None:
-    made = EphemeralBox.create(ttl=1)
+    made = EphemeralBox.create(ttl=2)
     assert made.exec.command("echo here").result.strip() == "here"
     assert abs(made.expires_at - time.time()) < 5
-    made.delete()
+    assert [listed.id for listed in Box.list()] == [made.id]
+    time.sleep(2.1)
+    with pytest.raises(BoxError) as gone:
+        made.exec.command("true")
+    assert gone.value.status_code == 404
+    assert Box.list() == []
+
+
+def test_fork_has_files_and_settings_of_its_origin(account: None, served: Server) -> None:
+    first = Box.create(name="origin", env={"WORD": "given"}, labels=["one"], size="medium")
+    first.files.write(path="f", content="1")
+    answer = httpx.post(f"{served.url}/v2/box/origin/fork", headers={"X-Box-Api-Key": "box_one"}, trust_env=False)
+    second = Box.get(answer.json()["id"])
+    assert (answer.json()["labels"], answer.json()["size"], "name" in answer.json()) == (["one"], "medium", False)
+    assert second.exec.command("cat f; echo $WORD").result == "1given\n"
+    second.files.write(path="f", content="2")
+    assert first.files.read("f") == "1"
+    Box.delete_boxes(box_ids=[first.id, second.id])
+    assert Box.list() == []
+
+
+async def test_request_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Endless:
+        async def stream(self) -> AsyncIterator[bytes]:
+            while True:
+                yield b"x" * 1000
+
+    monkeypatch.setattr(boxes, "MAX_BODY_BYTES", 10_000)
+    taken = 0
+    with pytest.raises(Refused) as refused:
+        async for piece in boxes._limited(cast("Request", Endless())):
+            taken += len(piece)
+    assert (refused.value.status_code, taken) == (413, 10_000)
+
+
+def test_uploads_are_refused_whole(box: Box, served: Server) -> None:
+    url, headers = f"{served.url}/v2/box/{box.id}/files/upload", {"X-Box-Api-Key": "box_one"}
+    for paths, count, status in ((["a", "b"], 1, 400), ([f"p{n}" for n in range(11)], 11, 413), (["ok", "a\0b"], 2, 400)):
+        files = [("files", (f"{n}", b"x")) for n in range(count)]
+        answer = httpx.post(url, headers=headers, data={"paths": paths}, files=files, trust_env=False)
+        assert (answer.status_code, list(answer.json())) == (status, ["error"])
+    assert box.files.list() == []
 
 
 def test_variables_of_account_and_box_reach_commands_and_are_shown_masked(account: None) -> None:
@@ -249,6 +294,7 @@ def test_no_tenant_finds_another_tenants_boxes(box: Box, monkeypatch: pytest.Mon
         ("DELETE", "", b'{"ids": []}', 400),
         ("DELETE", "", b"{}", 400),
         ("DELETE", "/snapshots", b'{"ids": []}', 400),
+        ("DELETE", "/snapshots", b'{"ids": null}', 400),
         ("GET", "/nowhere", None, 404),
         ("GET", "/ID/files/read?path=/etc/shadow", None, 404),
         ("GET", "/ID/files/read?path=../../../proc/1/mem", None, 403),
@@ -258,6 +304,7 @@ def test_no_tenant_finds_another_tenants_boxes(box: Box, monkeypatch: pytest.Mon
         ("GET", "/ID/files/read?path=x&offset=-1&length=1", None, 400),
         ("POST", "/ID/files/write", b'{"path": "x", "content": "%%%", "encoding": "base64"}', 400),
         ("POST", "/ID/files/write", b'{"path": "/usr/bin/x", "content": ""}', 403),
+        ("POST", "/ID/code", b'{"code": "let x: number", "language": "ts"}', 400),
         ("POST", "/ID/exec", b'{"command": []}', 400),
         ("POST", "/ID/exec", b'{"command": ["a\\u0000b"]}', 400),
         ("GET", "/ID/browser/tabs", None, 404),
