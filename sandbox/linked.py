@@ -10,37 +10,30 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import structlog
 
 from sandbox.box import (
     DEFAULT_OUTPUT_BYTES,
-    BoxSpec,
     BoxState,
     Command,
     ExecResult,
     Freeze,
     FreezeReport,
-    Mount,
     ResumeReport,
     Session,
     Stream,
 )
-from sandbox.box_files import BoxFiles
 from sandbox.channel import Channel
 from sandbox.errors import BoxBusy, BoxDead, SandboxError
-from sandbox.gateway.authority import trust_env
 from sandbox.gateway.gateway import Gateway
-from sandbox.gateway.policy import NetworkPolicy
-from sandbox.gateway.settings import proxy_env
-from sandbox.limits import ControlGroup, Limits
+from sandbox.limits import ControlGroup
 from sandbox.link import Callbacks, SupervisorLink
 from sandbox.process import BoxSession, exec_words, run_to_end
-from sandbox.rootfs import TRUST
+from sandbox.recorded import RecordedBox
 from sandbox.running import Running
-from sandbox.store import BoxRecord, Store, limits_of
+from sandbox.store import BoxRecord, Store
 from sandbox.watch import Watch
 
 log = structlog.get_logger()
@@ -52,15 +45,11 @@ HOOK_DEADLINE_S = 10.0
 _TRIES = 5
 
 
-class LinkedBox(BoxFiles):
+class LinkedBox(RecordedBox):
     """One box: its record on disk, and its running processes while it is live or warm."""
 
     def __init__(self, store: Store, record: BoxRecord, gateway: Gateway) -> None:
-        self.id = record.id
-        self.driver = record.driver
-        self.record = record
-        self.store = store
-        self.gateway = gateway
+        super().__init__(store, record, gateway)
         self.running: Running | None = None
         self._watch: Watch | None = None
         self.last_used = time.monotonic()
@@ -73,65 +62,9 @@ class LinkedBox(BoxFiles):
         return self.record.state
 
     @property
-    def frozen(self) -> Freeze | None:
-        return self.record.frozen
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        return self.record.labels
-
-    @property
-    def created_at(self) -> datetime:
-        return self.record.created_at
-
-    @property
-    def limits(self) -> Limits:
-        """The bounds it was made with."""
-        return limits_of(self.record)
-
-    @property
-    def mounts(self) -> tuple[Mount, ...]:
-        """Pieces of the host it sees."""
-        return tuple(Mount(Path(source), target) for source, target in self.record.mounts)
-
-    def spec(self) -> BoxSpec:
-        """What a fork of it shall be."""
-        record = self.record
-        return BoxSpec(
-            limits=self.limits,
-            env=record.env,
-            mounts=self.mounts,
-            labels=record.labels,
-            keep_alive=record.keep_alive,
-            before_freeze=record.before_freeze,
-            after_resume=record.after_resume,
-            network=record.network,
-            attach_headers=self.store.headers(self.id),
-        )
-
-    @property
     def callbacks(self) -> Callbacks:
         """Whom its link tells what."""
         return Callbacks(died=self.died, connected=self.gateway.connected(self.id))
-
-    @property
-    def network(self) -> NetworkPolicy:
-        return self.record.network
-
-    def set_network(self, policy: NetworkPolicy) -> None:
-        self.gateway.set_policy(self.id, policy)
-        self.record.network = policy
-        self.store.save_box(self.record)
-
-    def _env(self) -> dict[str, str]:
-        """What every program finds in its environment: the way to the gateway where there is one."""
-        closed = self.record.network.mode == "deny-all" and not self.gateway.has_models(self.id)
-        return self.record.env if closed else proxy_env() | trust_env(TRUST) | self.record.env
-
-    @property
-    def folder(self) -> Path:
-        """Where the host keeps what belongs to it."""
-        return self.store.box_dir(self.id)
 
     def up(self, running: Running) -> None:
         """Its processes run from here on."""
@@ -202,7 +135,7 @@ class LinkedBox(BoxFiles):
     # Programs
 
     def start(self, command: Command) -> Session:
-        words = exec_words(command, self._env())
+        words = exec_words(command, self.env())
         return BoxSession(lambda: self._start(b"x", words), tty=command.tty is not None)
 
     async def exec(
@@ -214,7 +147,7 @@ class LinkedBox(BoxFiles):
         max_output_bytes: int = DEFAULT_OUTPUT_BYTES,
         on_output: Callable[[Stream, bytes], None] | None = None,
     ) -> ExecResult:
-        words = exec_words(command, self._env())
+        words = exec_words(command, self.env())
         return await self.run(b"x", words, timeout_s=timeout_s, stdin=stdin, max_output_bytes=max_output_bytes, on_output=on_output)
 
     async def _start(self, kind: bytes, words: list[bytes]) -> Channel:
@@ -377,12 +310,6 @@ class LinkedBox(BoxFiles):
         if self.record.state in (BoxState.IDLE, BoxState.PAUSED):
             with contextlib.suppress(SandboxError, OSError):  # a full disk must not hide the death
                 self.save(BoxState.PAUSED, Freeze.COLD)
-
-    def save(self, state: BoxState, frozen: Freeze | None = None) -> None:
-        """Move to a state, on disk too."""
-        self.record.state, self.record.frozen = state, frozen
-        self.record.frozen_at = (self.record.frozen_at or datetime.now(UTC)) if frozen else None
-        self.store.save_box(self.record)
 
     def _check_there(self) -> None:
         if self.record.state is BoxState.DELETED:
