@@ -6,7 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -153,6 +153,29 @@ def test_session_streams_both_ways_on_a_terminal_and_dies_with_its_connection(bo
         assert "sleep" in box.exec.command(f"cat /proc/{session.pid}/cmdline | tr '\\0' ' '; cat /proc/*/cmdline").result
     time.sleep(1.0)
     assert "sleep" not in box.exec.command("cat /proc/[0-9]*/comm | grep -v '^cat$'").result
+
+
+def test_session_is_signalled_resized_and_ended_with_all_it_started(box: Box) -> None:
+    heard: list[bytes] = []
+    with box.exec.session(cmd="trap 'stty size' WINCH; echo up; while :; do sleep 0.05; done", tty=True, on_stdout=heard.append) as session:
+        _until(lambda: b"up" in b"".join(heard))
+        session.resize(rows=50, cols=120)
+        _until(lambda: b"50 120" in b"".join(heard))
+        session.kill("TERM")
+        assert session.wait() != 0
+    with box.exec.session(cmd="trap '' TERM; sleep 61 & echo up; wait; sleep 62", on_stdout=heard.append) as session:
+        heard.clear()
+        _until(lambda: b"up" in b"".join(heard))
+        session.terminate(grace_ms=300)
+        assert session.wait() != 0
+    assert "sleep" not in box.exec.command("cat /proc/[0-9]*/comm | grep -v '^cat$'").result
+
+
+def _until(happened: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 10
+    while not happened():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
 
 
 def test_git_clones_commits_and_pushes(box: Box) -> None:
