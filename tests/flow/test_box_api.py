@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import cast
@@ -33,6 +35,9 @@ pytestmark = pytest.mark.filterwarnings(
 def served(short_tmp: Path) -> Iterator[Server]:
     with Server(short_tmp / "d", BOX_API_KEYS="box_one,box_two") as server:
         yield server
+    with warnings.catch_warnings():  # here, or a test of another module would be told of these connections
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture
@@ -43,9 +48,9 @@ def account(served: Server, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def box(account: None) -> Iterator[Box]:
-    made = Box.create()
-    yield made
-    made.delete()
+    with Box.create() as made:
+        yield made
+        made.delete()
 
 
 def test_box_is_made_ready_listed_and_deleted(account: None) -> None:
@@ -163,8 +168,8 @@ def test_session_is_signalled_resized_and_ended_with_all_it_started(box: Box) ->
         _until(lambda: b"50 120" in b"".join(heard))
         session.kill("TERM")
         assert session.wait() != 0
+    heard.clear()
     with box.exec.session(cmd="trap '' TERM; sleep 61 & echo up; wait; sleep 62", on_stdout=heard.append) as session:
-        heard.clear()
         _until(lambda: b"up" in b"".join(heard))
         session.terminate(grace_ms=300)
         assert session.wait() != 0
