@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal
 
+from sandbox.gateway.connection import Connection
 from sandbox.gateway.policy import NetworkPolicy
 from sandbox.limits import SIZES, Limits
 
@@ -65,6 +66,8 @@ class BoxSpec:
         network: what it may reach through the gateway; nothing by default.
         attach_headers: by host pattern and name, put into its HTTPS requests on their way out. The values are secrets
             that never enter the box.
+        init: shell command that is started in the background whenever the box's processes begin anew: when it is made, and when
+            it is resumed from its files alone. What it writes goes to `/tmp/init.log` in the box.
         before_freeze, after_resume: shell commands to run in the box then, ten seconds at most; the second
             finds `BOX_AWAY_S` (seconds) and `BOX_RESTORED` (`memory` or `files`) in its environment.
     """
@@ -76,6 +79,7 @@ class BoxSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
     ttl_s: float | None = None
     keep_alive: bool = False
+    init: str = ""
     before_freeze: str = ""
     after_resume: str = ""
     network: NetworkPolicy = DENY_ALL
@@ -310,6 +314,19 @@ class Box(abc.ABC):
     async def remove(self, path: str, *, recursive: bool = True) -> None:
         """Remove a file or link, with `recursive` a whole folder. Raises BoxFileError."""
 
+    @abc.abstractmethod
+    async def connect(self, port: int) -> Connection:
+        """Open a connection to a port of the box's loopback. A freeze cuts it.
+
+        Raises:
+            BadRequest: no such port.
+            NothingListens: no program answers there.
+        """
+
+    @abc.abstractmethod
+    def set_init(self, command: str) -> None:
+        """Replace its `init` command, for the next time; empty for none. What runs goes on."""
+
     @property
     @abc.abstractmethod
     def network(self) -> NetworkPolicy:
@@ -320,6 +337,10 @@ class Box(abc.ABC):
         """Change what it may reach, at once: connections that are open and no longer allowed are cut."""
 
     @abc.abstractmethod
+    def attach_headers(self, headers: Mapping[str, Mapping[str, str]]) -> None:
+        """Put these too into its HTTPS requests, by host pattern and name, from the next connection on. Raises BadHeaders."""
+
+    @abc.abstractmethod
     async def snapshot(self) -> str:
         """Keep the file system as it is now; returns the snapshot's id. The box goes on; its processes are not part of it."""
 
@@ -327,7 +348,7 @@ class Box(abc.ABC):
     async def freeze(self, kind: Freeze) -> FreezeReport:
         """Stop the box so that `resume` continues it. A warm box may be frozen cold.
 
-        Deadlines stand still while a box is frozen. Connections to the gateway are cut.
+        Deadlines stand still while a box is frozen. Connections to the gateway and to ports of the box are cut.
 
         Raises:
             BoxBusy: it is frozen so already; or a cold freeze without memory while an exec or session runs.

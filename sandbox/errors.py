@@ -7,6 +7,7 @@ SandboxError
 ├── BoxBusy                        the caller: not possible in the box's present state
 ├── BadRequest (ValueError)        the caller: a command, path or option that cannot be used
 ├── Unsupported                    the caller asked for what this driver cannot do
+├── NothingListens                 the caller: no program in the box listens on that port
 ├── BoxFileError (OSError)         a file operation in the box failed; carries the errno
 ├── BoxDead                        the box: its supervisor is gone, or does not answer
 └── ImageCorrupt                   a frozen image does not match its manifest
@@ -46,6 +47,10 @@ class BadRequest(SandboxError, ValueError):
 
 class Unsupported(SandboxError):
     """This driver cannot do what was asked."""
+
+
+class NothingListens(SandboxError):
+    """No program in the box listens on that port."""
 
 
 class BoxFileError(SandboxError, OSError):

@@ -120,7 +120,7 @@ class SupervisorLink:
 
     @property
     def busy(self) -> bool:
-        """True while a program runs for a caller or talks to the gateway."""
+        """True while a program runs for a caller, talks to the gateway or is talked to."""
         return bool(self.active) or bool(self._connections)
 
     def start(self, kind: bytes, words: Sequence[bytes]) -> Channel:
@@ -133,6 +133,18 @@ class SupervisorLink:
         started, self.next_start = self.next_start, self._loop.create_future()
         started.set_result(None)
         return channel
+
+    def visit(self, port: int) -> Channel:
+        """Open a connection to a port of the box; it is open once `Channel.pid` is not 0. Raises BoxDead."""
+        channel = self._open(wire.VISITS + self._take_id())
+        self._connections += 1
+        self.send(b"o", channel.ident, b"%d" % port)
+        return channel
+
+    def end_visits(self) -> None:
+        """Cut all connections to ports of the box."""
+        for channel in [channel for ident, channel in self._channels.items() if ident >= wire.VISITS]:
+            self.forget(channel)
 
     async def ask(self, question: str, patience_s: float = ANSWER_S) -> int:
         """Ask one of `inbox.supervisor.ANSWERS`; returns its number. Raises BoxDead when none comes."""
@@ -282,7 +294,7 @@ class SupervisorLink:
             self.forget(channel)
 
     def _connect(self, ident: int, service: str) -> None:
-        if ident < wire.CONNECTIONS or ident in self._channels:
+        if not wire.CONNECTIONS <= ident < wire.VISITS or ident in self._channels:
             raise wire.BadFrame("a connection under a wrong id")
         channel = self._open(ident)
         self._connections += 1

@@ -26,7 +26,8 @@ from sandbox.box import (
     Stream,
 )
 from sandbox.channel import Channel
-from sandbox.errors import BoxBusy, BoxDead, SandboxError
+from sandbox.errors import BadRequest, BoxBusy, BoxDead, NothingListens, SandboxError
+from sandbox.gateway.connection import ChannelConnection
 from sandbox.gateway.gateway import Gateway
 from sandbox.limits import ControlGroup
 from sandbox.link import Callbacks, SupervisorLink
@@ -42,6 +43,8 @@ _T = TypeVar("_T")
 _CHANGES: set[asyncio.Task[Any]] = set()  # tasks live as long as somebody holds them
 
 HOOK_DEADLINE_S = 10.0
+CONNECT_S = 5.0
+INIT_LOG = "/tmp/init.log"  # noqa: S108 - of the box
 _TRIES = 5
 
 
@@ -136,7 +139,7 @@ class LinkedBox(RecordedBox):
 
     def start(self, command: Command) -> Session:
         words = exec_words(command, self.env())
-        return BoxSession(lambda: self._start(b"x", words), tty=command.tty is not None)
+        return BoxSession(lambda: self._use(lambda link: link.start(b"x", words)), tty=command.tty is not None)
 
     async def exec(
         self,
@@ -150,15 +153,36 @@ class LinkedBox(RecordedBox):
         words = exec_words(command, self.env())
         return await self.run(b"x", words, timeout_s=timeout_s, stdin=stdin, max_output_bytes=max_output_bytes, on_output=on_output)
 
-    async def _start(self, kind: bytes, words: list[bytes]) -> Channel:
-        """Start something, in a frozen box after resuming it."""
+    async def connect(self, port: int) -> ChannelConnection:
+        if not 0 < port < 1 << 16:
+            raise BadRequest(f"there is no port {port}")
+        channel = await self._use(lambda link: link.visit(port))
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                if await channel.pid():
+                    return ChannelConnection(channel)
+        except TimeoutError:
+            pass
+        except BaseException:
+            channel.leave()
+            raise
+        channel.leave()
+        raise NothingListens(f"nothing listens on port {port} of box {self.id}")
+
+    async def run_init(self) -> None:
+        """Start its `init` command in the background, if it has one."""
+        if self.record.init:
+            await self._hook(f'(sh -c "$0" >{INIT_LOG} 2>&1 </dev/null &)', {}, self.record.init)
+
+    async def _use(self, use: Callable[[SupervisorLink], Channel]) -> Channel:
+        """Use the link, in a frozen box after resuming it."""
         for _ in range(_TRIES):
             if self.record.state is BoxState.PAUSED:
                 await self.wake()
             async with self._lock:
                 if self.record.state is not BoxState.PAUSED:  # nobody froze it again meanwhile, and it did not die
                     self.last_used = time.monotonic()
-                    return self._live().link.start(kind, words)
+                    return use(self._live().link)
         raise BoxBusy(f"box {self.id} was frozen again, or ended, each of {_TRIES} times it was resumed")
 
     async def run(
@@ -171,7 +195,7 @@ class LinkedBox(RecordedBox):
         max_output_bytes: int = DEFAULT_OUTPUT_BYTES,
         on_output: Callable[[Stream, bytes], None] | None = None,
     ) -> ExecResult:
-        channel = await self._start(kind, words)
+        channel = await self._use(lambda link: link.start(kind, words))
         try:
             link = self._live().link
             before = self._hits(link)
@@ -217,6 +241,8 @@ class LinkedBox(RecordedBox):
                 raise BoxBusy(f"box {self.id} is frozen already ({kind})")
             started = time.monotonic()
             await self.gateway.cut(self.id)
+            if self.running is not None:
+                self.running.link.end_visits()
             if kind is Freeze.WARM:
                 report = await self._freeze_warm()
             else:
@@ -247,6 +273,8 @@ class LinkedBox(RecordedBox):
     async def resume(self, *, memory: bool = True) -> ResumeReport:
         self._check_there()
         report = await to_its_end(self._resume_locked(memory=memory))
+        if not report.memory:
+            await self.run_init()
         if self.record.after_resume:
             variables = {"BOX_AWAY_S": f"{report.away_s:.0f}", "BOX_RESTORED": "memory" if report.memory else "files"}
             await self._hook(self.record.after_resume, variables)
@@ -285,11 +313,11 @@ class LinkedBox(RecordedBox):
         self.last_used = time.monotonic()
         return ResumeReport(kind, memory=memory, away_s=away, duration_s=time.monotonic() - started, note=note)
 
-    async def _hook(self, script: str, env: Mapping[str, str]) -> None:
+    async def _hook(self, script: str, env: Mapping[str, str], *arguments: str) -> None:
         """Run a command of the box's owner; a failure is told in the log and holds nothing up."""
-        result = await self.exec(Command(["sh", "-c", script], env=env), timeout_s=HOOK_DEADLINE_S)
+        result = await self.exec(Command(["sh", "-c", script, *arguments], env=env), timeout_s=HOOK_DEADLINE_S)
         if result.exit_code:
-            log.warning("a freeze hook failed", box=self.id, exit_code=result.exit_code, timed_out=result.timed_out)
+            log.warning("a command of the box's owner failed", box=self.id, exit_code=result.exit_code, timed_out=result.timed_out)
 
     # Life and death
 

@@ -10,6 +10,7 @@ from sandbox.box import BoxSpec, BoxState, Freeze, Mount
 from sandbox.box_files import BoxFiles
 from sandbox.gateway.authority import trust_env
 from sandbox.gateway.gateway import Gateway
+from sandbox.gateway.headers import AttachedHeaders
 from sandbox.gateway.policy import NetworkPolicy
 from sandbox.gateway.settings import proxy_env
 from sandbox.limits import Limits
@@ -58,6 +59,7 @@ class RecordedBox(BoxFiles):
             mounts=self.mounts,
             labels=record.labels,
             keep_alive=record.keep_alive,
+            init=record.init,
             before_freeze=record.before_freeze,
             after_resume=record.after_resume,
             network=record.network,
@@ -71,6 +73,17 @@ class RecordedBox(BoxFiles):
     def set_network(self, policy: NetworkPolicy) -> None:
         self.gateway.set_policy(self.id, policy)
         self.record.network = policy
+        self.store.save_box(self.record)
+
+    def attach_headers(self, headers: Mapping[str, Mapping[str, str]]) -> None:
+        merged = self.store.headers(self.id)
+        for pattern, values in headers.items():
+            merged[pattern] = merged.get(pattern, {}) | dict(values)
+        self.gateway.set_headers(self.id, AttachedHeaders(merged))
+        self.store.save_headers(self.id, merged)
+
+    def set_init(self, command: str) -> None:
+        self.record.init = command
         self.store.save_box(self.record)
 
     def env(self) -> dict[str, str]:

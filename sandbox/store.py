@@ -68,6 +68,7 @@ class BoxRecord(BaseModel):
     mounts: tuple[tuple[str, str], ...]
     labels: dict[str, str]
     keep_alive: bool = False
+    init: str = ""
     before_freeze: str = ""
     after_resume: str = ""
     network: NetworkPolicy = NetworkPolicy(mode="deny-all")

@@ -143,7 +143,9 @@ class StoredDriver(Driver, Generic[_B]):
     async def create(self, spec: BoxSpec) -> Box:
         self.check(spec)
         ready = await self._standby.take(spec)
-        return await self.make(spec) if ready is None else self._hand_out(ready, spec)
+        box = await self.make(spec) if ready is None else self._hand_out(ready, spec)
+        await box.run_init()
+        return box
 
     @abc.abstractmethod
     async def make(self, spec: BoxSpec) -> _B:
@@ -224,6 +226,7 @@ class StoredDriver(Driver, Generic[_B]):
             mounts=tuple((str(mount.source), mount.target) for mount in spec.mounts),
             labels=dict(spec.labels),
             keep_alive=spec.keep_alive,
+            init=spec.init,
             before_freeze=spec.before_freeze,
             after_resume=spec.after_resume,
             network=spec.network,

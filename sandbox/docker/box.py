@@ -25,6 +25,7 @@ from sandbox.watch import Watch, bytes_below
 if TYPE_CHECKING:
     from sandbox.docker.driver import DockerDriver
 
+_END_S = 3.0
 _NOWHERE = Path("/nonexistent")
 
 
@@ -38,7 +39,12 @@ class DockerRunning(Running):
     container: str
 
     async def stop(self) -> None:
+        frozen = self.link.stopped
         self.link.close()
+        if not frozen:
+            # It ends by itself when nobody speaks to it. Killed at that moment, gVisor with many processes left containerd waiting for
+            # up to a minute.
+            await self.engine.ended(self.container, _END_S)
         await self.engine.kill(self.container)
         await self.wire.close()
 

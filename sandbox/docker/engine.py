@@ -135,6 +135,11 @@ class Engine:
         with contextlib.suppress(Gone):
             await self._call(lambda: self._client.api.stop(container, timeout=0))
 
+    async def ended(self, container: str, patience_s: float) -> None:
+        """Wait until a container has ended, but not for long."""
+        with contextlib.suppress(SandboxError):
+            await self._call(lambda: self._client.api.wait(container, timeout=patience_s))
+
     async def written_bytes(self, container: str) -> int:
         """What a container has written, by the engine's own count."""
         found = await self._call(lambda: self._client.api.containers(all=True, size=True, filters={"id": container}))

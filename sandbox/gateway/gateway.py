@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -18,7 +18,9 @@ from sandbox.gateway.access import AttachedBox, BoxAccess, Host
 from sandbox.gateway.budget import Call, Ledger, ModelAccess, Usage
 from sandbox.gateway.connection import ChannelConnection, Connection
 from sandbox.gateway.decisions import Decision
+from sandbox.gateway.errand import post
 from sandbox.gateway.errors import Refused
+from sandbox.gateway.headers import AttachedHeaders
 from sandbox.gateway.models import ModelRoutes
 from sandbox.gateway.policy import NetworkPolicy
 from sandbox.gateway.provider import ModelSettings
@@ -81,6 +83,10 @@ class Gateway:
                 except Refused:
                     live.task.cancel()
 
+    def set_headers(self, box_id: str, headers: AttachedHeaders) -> None:
+        """Replace what is put into a box's requests, from the next connection on. Raises BoxNotFound."""
+        self._box(box_id).headers = headers
+
     def grant_models(self, box_id: str, models: ModelAccess) -> None:
         """Let a box call models from now on. Raises BoxNotFound."""
         self._box(box_id).ledger = Ledger(models)
@@ -111,6 +117,10 @@ class Gateway:
     async def cut(self, box_id: str) -> None:
         """Cut all connections of a box, as before a freeze; returns when they have ended. New ones are served."""
         await self._cut([live for live in self._live if live.box.box_id == box_id])
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> int:
+        """See `sandbox.gateway.errand.post`."""
+        return await post(self._host, url, headers, body, timeout_s)
 
     def decisions(self, box_id: str) -> list[Decision]:
         """The latest thousand decisions about a box, oldest first. Raises BoxNotFound."""

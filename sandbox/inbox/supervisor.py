@@ -19,6 +19,7 @@ import sys
 
 from . import files, guard, programs, wire
 from .bounds import Bounds
+from .doors import Doors
 from .poller import Poller
 from .processes import Processes, count_deleted_files, count_living, kill_largest, kill_tree, newest_group, send, signal_tree
 from .streams import Sink, Source, end_writing, shut
@@ -41,6 +42,7 @@ class Supervisor:
         self.sources: dict[tuple[int, int], Source] = {}
         self.sinks: dict[tuple[int, int], Sink] = {}
         self.poller = Poller()
+        self.doors = Doors(self.poller, self.opened)
         self.outgoing = bytearray()
         self.held = False
         self.next_connection = wire.CONNECTIONS
@@ -50,7 +52,7 @@ class Supervisor:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # which the kernel keeps from a first process; Python would raise
         _signal.set_wakeup_fd(wake_w, warn_on_full_buffer=False)
         for port, service in services.items():
-            self.listen(port, service)
+            self.doors.listen(port, lambda fd, service=service: self.arrived(service, fd))  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until the host closes its end."""
@@ -166,6 +168,7 @@ class Supervisor:
 
     def leave(self, ident: int, _stream: int = 0, _payload: bytes = b"") -> None:
         """Nobody listens to this id any more: output is thrown away, input is at its end, connections are cut."""
+        self.doors.close(ident)
         for stream in (1, 2):
             source = self.sources.get((ident, stream))
             if source is not None:
@@ -283,31 +286,39 @@ class Supervisor:
         self.tell(b"c", ident, b"%d" % (len(data) - len(rest)))
         return rest
 
-    # The gateway
+    # Connections
 
-    def listen(self, port: int, service: bytes) -> None:
-        """Take connections on the box's loopback for a service of the host."""
-        listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
-        listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen(128)
-        listener.setblocking(False)
-        self.poller.watch(listener.fileno(), lambda: self.connect(listener, service))
-
-    def connect(self, listener: _socket.socket, service: bytes) -> None:
+    def arrived(self, service: bytes, fd: int) -> None:
         """A program in the box wants to reach a service of the host."""
-        try:
-            fd, _ = listener._accept()  # type: ignore[attr-defined]
-            other = os.dup(fd)
-        except OSError:
-            return  # it is gone already, or there are too many
         if self.held:
             os.close(fd)
-            os.close(other)
             return
         ident = self.next_connection
         self.next_connection += 1
         self.tell(b"n", ident, service)
+        self.carry(ident, fd)
+
+    def visit(self, ident: int, _stream: int, payload: bytes) -> None:
+        """The host wants to reach a port of the box."""
+        self.doors.open(ident, int(payload))
+
+    def opened(self, ident: int, fd: int) -> None:
+        """What came of it."""
+        if fd < 0:
+            self.tell(b"e", ident, b"1")
+            self.tell(b"z", ident)
+            return
+        self.tell(b"p", ident, b"1")
+        self.carry(ident, fd)
+
+    def carry(self, ident: int, fd: int) -> None:
+        """Move what a connection has both ways."""
+        try:
+            other = os.dup(fd)
+        except OSError:  # there are too many
+            os.close(fd)
+            self.tell(b"z", ident)
+            return
         self.write_to(other, ident, end_writing)
         self.read_from(fd, ident, wire.STDOUT)
 
@@ -318,8 +329,9 @@ class Supervisor:
         self.tell(b"a", ident, b"%d" % ANSWERS[payload](self))
 
     def hold(self) -> int:
-        """Say nothing more until `go_on`: what programs write stays in their pipes, connections to the gateway are cut."""
+        """Say nothing more until `go_on`: what programs write stays in their pipes, connections are cut."""
         self.held = True
+        self.doors.close_all()
         for ident in {ident for ident, _ in (*self.sources, *self.sinks) if ident >= wire.CONNECTIONS}:
             self.leave(ident)
         return 0
@@ -347,6 +359,7 @@ ACTIONS: dict[bytes, Callable[[Supervisor, int, int, bytes], None]] = {
     b"s": Supervisor.signal,
     b"w": Supervisor.resize,
     b"q": Supervisor.answer,
+    b"o": Supervisor.visit,
     b"z": Supervisor.leave,
     b"d": Supervisor.take_data,
     b"c": Supervisor.take_credit,

@@ -1,9 +1,10 @@
 """The words between a host and the supervisor of a box, both ways over one byte stream.
 
 A frame is a kind (one letter), a stream number, an id and a payload. Ids name what a frame belongs
-to: a program the host started (below `CONNECTIONS`) or a connection that a program in the box opened
-to the gateway (from there on). Streams of a program are stdin 0, stdout 1, stderr 2; of a connection,
-0 leads into the box and 1 out of it. Words within a payload are joined by NUL.
+to: a program the host started (below `CONNECTIONS`), a connection that a program in the box opened
+to the gateway (from there on), or one that the host opened to a port of the box (from `VISITS` on).
+Streams of a program are stdin 0, stdout 1, stderr 2; of a connection, 0 leads into the box and 1 out
+of it. Words within a payload are joined by NUL.
 
     host to box                                      box to host
     x  start a program: tty cwd n arg… n env…        !  ready (id 0)
@@ -12,7 +13,7 @@ to the gateway (from there on). Streams of a program are stdin 0, stdout 1, stde
     s  signal its process group: number              n  a program in the box opens a connection: its service
     w  its terminal's window: ROWSxCOLS
     q  a question, see `supervisor.ANSWERS`
-                                                     p  a program was started: its pid in the box
+    o  open a connection to a port: its number       p  a program was started: its pid in the box; a port was open: 1
                                                      l  a limit was hit: its name (id 0)
     z  nobody listens to this id any more            z  the same
     d  data; an empty payload ends the stream        d  the same
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 CONNECTIONS = 1 << 31
+VISITS = 3 << 30
 WINDOW = 1 << 19
 CHUNK = 1 << 17
 LAST_WORDS = 1 << 16
