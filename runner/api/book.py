@@ -11,9 +11,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
+from runner.api.entries import BoxEntry, Run, Schedule, SnapshotEntry, Visit
 from runner.api.errors import Missing, Taken
-from runner.api.wire import Size
-from sandbox.gateway.policy import NetworkPolicy
 
 KEPT_RUNS = 1000
 KEPT_LOGS = 5000
@@ -33,61 +32,11 @@ CREATE TABLE IF NOT EXISTS logs (
     number INTEGER PRIMARY KEY, box_id TEXT NOT NULL, at INTEGER NOT NULL, level TEXT NOT NULL, source TEXT NOT NULL, message TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS logs_of ON logs (box_id);
+CREATE TABLE IF NOT EXISTS schedules (id TEXT PRIMARY KEY, box_id TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS schedules_of ON schedules (box_id);
+CREATE TABLE IF NOT EXISTS visits (box_id TEXT NOT NULL, port INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (box_id, port));
 CREATE TABLE IF NOT EXISTS env (tenant TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (tenant, name));
 """
-
-
-class BoxEntry(BaseModel):
-    """One box of a tenant. Times in seconds since 1970."""
-
-    id: str
-    tenant: str
-    name: str | None = None
-    size: Size = "small"
-    runtime: str | None = None
-    labels: tuple[str, ...] = ()
-    keep_alive: bool = False
-    env: dict[str, str] = {}
-    expires_at: int | None = None
-    network_policy: NetworkPolicy = NetworkPolicy()
-    git_user_name: str = "box-review"
-    git_user_email: str = "box@localhost"
-    created_at: int
-    updated_at: int
-    last_activity_at: int
-    deleted: bool = False
-
-
-class SnapshotEntry(BaseModel):
-    """One snapshot of a tenant."""
-
-    id: str
-    name: str
-    box_id: str
-    size_bytes: int
-    created_at: int
-    size: Size
-    runtime: str | None = None
-    env: dict[str, str] = {}
-
-
-class Run(BaseModel):
-    """One run as `B/runs` lists it; what is None is left out."""
-
-    id: str
-    box_id: str
-    customer_id: str
-    type: Literal["agent", "shell"]
-    status: Literal["running", "completed", "failed", "cancelled"]
-    prompt: str
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cpu_ns: int = 0
-    cost_usd: float = 0.0
-    compute_cost_usd: float = 0.0
-    duration_ms: int = 0
-    created_at: int
-    completed_at: int | None = None
 
 
 class Book:
@@ -133,6 +82,13 @@ class Book:
                 return BoxEntry.model_validate_json(row[0])
         raise Missing(f"no box {reference!r}")
 
+    def box_of_anyone(self, box_id: str) -> BoxEntry:
+        """A box by id, whoever owns it: for what the server does by itself, and for visitors. Raises Missing."""
+        row = self._db.execute("SELECT body FROM boxes WHERE id = ? AND NOT deleted", (box_id,)).fetchone()
+        if row is None:
+            raise Missing(f"no box {box_id!r}")
+        return BoxEntry.model_validate_json(row[0])
+
     def boxes(self, tenant: str, *, deleted: bool = False) -> list[BoxEntry]:
         """All boxes of a tenant, oldest first."""
         rows = self._db.execute("SELECT body FROM boxes WHERE tenant = ? AND deleted = ? ORDER BY rowid", (tenant, deleted))
@@ -175,6 +131,17 @@ class Book:
         """Runs of a box, newest first."""
         return list(_models(Run, self._db.execute("SELECT body FROM runs WHERE box_id = ? ORDER BY number DESC", (box_id,))))
 
+    def run(self, box_id: str, run_id: str) -> Run:
+        """One run of a box. Raises Missing."""
+        row = self._db.execute("SELECT body FROM runs WHERE box_id = ? AND id = ?", (box_id, run_id)).fetchone()
+        if row is None:
+            raise Missing(f"no run {run_id!r}")
+        return Run.model_validate_json(row[0])
+
+    def unfinished_runs(self) -> list[Run]:
+        """Runs that a server that died has left behind."""
+        return list(_models(Run, self._db.execute("SELECT body FROM runs WHERE body ->> 'status' = 'running'")))
+
     def log(
         self, box_id: str, source: Literal["system", "agent", "user"], message: str, level: Literal["info", "warn", "error"] = "info"
     ) -> None:
@@ -197,9 +164,46 @@ class Book:
             (box_id, box_id, kept - 1),
         )
 
+    # Schedules and public URLs
+
+    def save_schedule(self, schedule: Schedule) -> None:
+        """Keep a schedule, or its new state."""
+        self._db.execute(
+            "INSERT INTO schedules VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+            (schedule.id, schedule.box_id, schedule.model_dump_json()),
+        )
+
+    def schedule(self, box_id: str, schedule_id: str) -> Schedule:
+        """One schedule of a box. Raises Missing."""
+        row = self._db.execute("SELECT body FROM schedules WHERE box_id = ? AND id = ?", (box_id, schedule_id)).fetchone()
+        if row is None:
+            raise Missing(f"no schedule {schedule_id!r}")
+        return Schedule.model_validate_json(row[0])
+
+    def schedules(self, box_id: str | None = None) -> list[Schedule]:
+        """Schedules of a box, or of all, oldest first."""
+        rows = self._db.execute("SELECT body FROM schedules WHERE box_id = coalesce(?, box_id) ORDER BY rowid", (box_id,))
+        return list(_models(Schedule, rows))
+
+    def remove_schedule(self, schedule_id: str) -> None:
+        """Forget a schedule."""
+        self._db.execute("DELETE FROM schedules WHERE id = ?", (schedule_id,))
+
+    def save_visit(self, box_id: str, visit: Visit) -> None:
+        """Keep who may visit a port; it replaces what was said of it before."""
+        self._db.execute("INSERT OR REPLACE INTO visits VALUES (?, ?, ?)", (box_id, visit.port, visit.model_dump_json()))
+
+    def visits(self, box_id: str) -> list[Visit]:
+        """The ports of a box that can be visited."""
+        return list(_models(Visit, self._db.execute("SELECT body FROM visits WHERE box_id = ? ORDER BY port", (box_id,))))
+
+    def remove_visit(self, box_id: str, port: int) -> None:
+        """A port can be visited no more."""
+        self._db.execute("DELETE FROM visits WHERE box_id = ? AND port = ?", (box_id, port))
+
     def forget_box(self, box_id: str) -> None:
-        """Runs and logs of a deleted box."""
-        for table in ("runs", "logs"):
+        """Whatever hangs on a deleted box."""
+        for table in ("runs", "logs", "schedules", "visits"):
             self._db.execute(f"DELETE FROM {table} WHERE box_id = ?", (box_id,))  # noqa: S608
 
     # Variables of an account

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import secrets
-import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from runner.api.book import Run
 from runner.api.context import Named, UsedBox
-from runner.api.errors import BadInput
+from runner.api.errors import BadInput, Taken
+from runner.api.runs import OpenRun
 from runner.api.wire import Code, Exec
 from sandbox.box import HOME, Command, ExecResult
 from sandbox.errors import SandboxError
@@ -89,9 +87,20 @@ async def _whole(used: Named, command: Command, timeout_s: float) -> Response:
 
 
 async def _recorded(used: Named, command: Command, timeout_s: float) -> dict[str, Any]:
-    with _run(used, command) as run:
-        result = await used.box.exec(command, timeout_s=timeout_s, max_output_bytes=MAX_OUTPUT_BYTES)
-        run.status = "completed" if result.exit_code == 0 else "failed"
+    with _run(used, command) as working:
+        work = asyncio.ensure_future(used.box.exec(command, timeout_s=timeout_s, max_output_bytes=MAX_OUTPUT_BYTES))
+
+        async def cancel() -> None:
+            work.cancel()
+
+        working.on_cancel = cancel
+        try:
+            result = await work
+        except asyncio.CancelledError:
+            if working.cancelled:
+                raise Taken("the run was cancelled") from None
+            raise
+        working.run.status = "completed" if result.exit_code == 0 else "failed"
     answer = {"exit_code": result.exit_code, "output": result.stdout.decode("utf-8", "replace")}
     if error := result.stderr.decode("utf-8", "replace") + _why(result, timeout_s):
         answer["error"] = error
@@ -110,12 +119,13 @@ def _why(result: ExecResult, timeout_s: float) -> str:
 async def _stream(used: Named, command: Command, timeout_s: float) -> AsyncIterator[bytes]:
     """Output of both streams as it comes, then the marker in a piece of its own. Ends the command when the caller goes."""
     try:
-        with _run(used, command) as run:
+        with _run(used, command) as working:
             async with used.box.start(command) as process, asyncio.timeout(timeout_s):
+                working.on_cancel = process.kill
                 async for _, data in process.output():
                     yield data
                 code = await process.wait()
-            run.status = "completed" if code == 0 else "failed"
+            working.run.status = "completed" if code == 0 else "failed"
         yield _marker("exit", {"exit_code": code if code >= 0 else 128 - code, "cpu_ns": 0})
     except (SandboxError, TimeoutError) as error:
         yield _marker("error", {"error": str(error) or f"ended after {timeout_s:g} s"})
@@ -126,24 +136,11 @@ def _marker(name: str, payload: dict[str, Any]) -> bytes:
 
 
 @contextlib.contextmanager
-def _run(used: Named, command: Command) -> Iterator[Run]:
-    """Keeps account of a run, and its end however it comes."""
-    started = time.time()
-    words = [word if isinstance(word, str) else word.decode("utf-8", "replace") for word in command.argv]
-    run = Run(
-        id=secrets.token_hex(12),
-        box_id=used.entry.id,
-        customer_id=used.entry.tenant,
-        type="shell",
-        status="running",
-        prompt=" ".join(words)[:4000],
-        created_at=int(started),
-    )
-    used.book.save_run(run)
-    try:
-        yield run
-    finally:
-        if run.status == "running":
-            run.status = "cancelled"
-        run.duration_ms, run.completed_at = int((time.time() - started) * 1000), int(time.time())
-        used.book.save_run(run)
+def _run(used: Named, command: Command) -> Iterator[OpenRun]:
+    with used.boxes.runs.keep(used.entry, "shell", spoken(command)) as working:
+        yield working
+
+
+def spoken(command: Command) -> str:
+    """A command as lists show it."""
+    return " ".join(word if isinstance(word, str) else word.decode("utf-8", "replace") for word in command.argv)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from runner.harness.custom import CustomAgent
+from runner.harness.output import check_schema
+from sandbox.gateway.errand import check_headers, check_url
 from sandbox.gateway.policy import NetworkPolicy
 
 MAX_TTL_S = 259_200
@@ -31,12 +36,62 @@ def _text(value: str) -> str:
     return value
 
 
+def _url(value: str) -> str:
+    check_url(value)
+    return value
+
+
+def _headers(value: dict[str, str]) -> dict[str, str]:
+    check_headers(value)
+    return value
+
+
+def _schema(value: dict[str, Any]) -> dict[str, Any]:
+    check_schema(value)
+    return value
+
+
+_NAMED_CRONS = {
+    "@hourly": "0 * * * *", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@weekly": "0 0 * * 0", "@monthly": "0 0 1 * *", "@yearly": "0 0 1 1 *",
+}  # fmt: skip
+
+
+def next_time(cron: str, after: datetime) -> datetime:
+    """When a schedule begins next, in UTC. Raises CronSimError, StopIteration if it never does."""
+    return next(CronSim(_NAMED_CRONS.get(cron, cron), after))
+
+
+def _cron(value: str) -> str:
+    try:
+        next_time(value, datetime.now(UTC))
+    except StopIteration as error:
+        raise ValueError("a cron expression that never comes") from error
+    except CronSimError as error:
+        raise ValueError(f"not a cron expression: {error}") from error
+    return value
+
+
+def _token(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text.isascii() or not text.isprintable() or " " in text or ":" in text:
+        raise ValueError("a token is printable ASCII without blanks and colons")
+    return value
+
+
+Url = Annotated[str, Field(max_length=4096), AfterValidator(_url)]
+Headers = Annotated[dict[str, str], Field(max_length=50), AfterValidator(_headers)]
+JsonSchema = Annotated[dict[str, Any], AfterValidator(_schema)]
 Text = Annotated[str, AfterValidator(_text)]
 Name = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_name)]
 Label = Annotated[str, Field(min_length=1, max_length=20)]
 EnvName = Annotated[str, Field(max_length=256), AfterValidator(_env_name)]
 EnvVars = Annotated[dict[EnvName, Text], Field(max_length=256)]
 Size = Literal["small", "medium", "large"]
+InitCommand = Annotated[Text, Field(min_length=1, max_length=65_536)]
+SkillSource = Annotated[str, Field(max_length=300, pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)?$")]
+"""`owner/repository` for all skills in it, or with the name of one."""
+SkillId = Annotated[str, Field(max_length=300, pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*$")]
+Token = Annotated[SecretStr, AfterValidator(_token)]
 
 
 class Body(BaseModel):
@@ -48,6 +103,44 @@ class Body(BaseModel):
     @classmethod
     def _null_is_absent(cls, given: Any) -> Any:
         return {key: value for key, value in given.items() if value is not None} if isinstance(given, dict) else given
+
+
+class CustomRunner(Body):
+    """A program in the box that speaks `box-sse-v1`."""
+
+    command: Annotated[Text, Field(min_length=1, max_length=4096)]
+    args: Annotated[tuple[Text, ...], Field(max_length=100)] = ()
+    protocol: Literal["box-sse-v1"] = "box-sse-v1"
+
+    @model_validator(mode="after")
+    def _lies_where_it_may(self) -> Self:
+        CustomAgent(self.command, self.args)
+        return self
+
+
+class McpServer(Body):
+    """Tools for a box's agent: a package that runs in the box, or a server elsewhere."""
+
+    name: Annotated[Text, Field(min_length=1, max_length=128)]
+    source: Literal["npm", "url"]
+    package_or_url: Annotated[Text, Field(min_length=1, max_length=2048)]
+    args: Annotated[tuple[Text, ...], Field(max_length=100)] = ()
+    headers: Annotated[Headers, Field(repr=False)] = {}
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        if self.source == "url":
+            check_url(self.package_or_url)
+        elif self.headers:
+            raise ValueError("headers belong to servers with source `url`")
+        return self
+
+
+class Webhook(Body):
+    """Whom to tell when something ends."""
+
+    url: Url
+    headers: Annotated[Headers, Field(repr=False)] = {}
 
 
 class CreateBox(Body):
@@ -62,6 +155,16 @@ class CreateBox(Body):
     ephemeral: bool = False
     ttl: Annotated[int, Field(ge=1, le=MAX_TTL_S)] | None = None
     env_vars: EnvVars = {}
+    agent: Annotated[str, Field(max_length=40)] | None = None
+    model: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
+    agent_api_key: Annotated[SecretStr, Field(max_length=1000)] | None = None
+    custom_runner: CustomRunner | None = None
+    init_command: InitCommand | None = None
+    skills: Annotated[tuple[SkillSource, ...], Field(max_length=20)] = ()
+    mcp_servers: Annotated[tuple[McpServer, ...], Field(max_length=20)] = ()
+    github_token: Annotated[Token, Field(max_length=1000)] | None = None
+    clone_repo: Annotated[Text, Field(min_length=1, max_length=4096, pattern=r"^[^-]")] | None = None
+    clone_token: Annotated[Token, Field(max_length=1000)] | None = None
     attach_headers: dict[str, dict[str, str]] = Field(default={}, repr=False)
     network_policy: NetworkPolicy = NetworkPolicy()
     git_user_name: Annotated[str, Field(max_length=200)] | None = None
@@ -73,6 +176,16 @@ class CreateBox(Body):
             raise ValueError("ephemeral and keep_alive exclude each other")
         if self.ttl is not None and not self.ephemeral:
             raise ValueError("ttl belongs to ephemeral boxes")
+        return self
+
+    @model_validator(mode="after")
+    def _agent_with_its_parts(self) -> Self:
+        if self.agent == "custom" and self.custom_runner is None and self.snapshot_id is None:
+            raise ValueError("custom_runner: an agent of your own needs {command, args}")
+        if self.custom_runner is not None and self.agent != "custom":
+            raise ValueError("custom_runner belongs to the agent `custom`")
+        if self.agent is None and (self.agent_api_key is not None or self.model is not None) and self.snapshot_id is None:
+            raise ValueError("model and agent_api_key belong to an agent; `agent` is missing")
         return self
 
 
@@ -163,3 +276,96 @@ class EnvValue(Body):
     """The value of one."""
 
     value: Text
+
+
+class SetModel(Body):
+    """Which model the agent asks."""
+
+    model: Annotated[Text, Field(min_length=1, max_length=200)]
+
+
+class SetRunner(Body):
+    """Which program is the agent."""
+
+    custom_runner: CustomRunner
+
+
+class SetInit(Body):
+    """What runs when the box's processes begin anew."""
+
+    init_command: InitCommand
+
+
+class AddSkill(Body):
+    """One more skill."""
+
+    skill_id: SkillId
+
+
+class Attachment(Body):
+    """A file for one run."""
+
+    data: str
+    media_type: Annotated[str, Field(max_length=200)] = "application/octet-stream"
+    filename: Annotated[str, Field(max_length=1000)] | None = None
+
+
+class Prompt(Body):
+    """What an agent shall do."""
+
+    prompt: Annotated[Text, Field(min_length=1, max_length=120_000)]
+    folder: Text | None = None
+    json_schema: JsonSchema | None = None
+    agent_options: dict[str, Any] = {}
+    files: Annotated[tuple[Attachment, ...], Field(max_length=10)] = ()
+    webhook: Webhook | None = None
+
+
+Cron = Annotated[str, Field(max_length=200), AfterValidator(_cron)]
+Timeout = Annotated[int, Field(ge=0, le=86_400_000)]
+
+
+class NewSchedule(Body):
+    """Work that begins by the clock: a command, or a prompt for the agent. `timeout` in milliseconds, 0 for none."""
+
+    type: Literal["exec", "prompt"]
+    cron: Cron
+    command: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    prompt: Annotated[Text, Field(min_length=1, max_length=120_000)] | None = None
+    folder: Text | None = None
+    model: Annotated[Text, Field(max_length=200)] | None = None
+    agent_options: dict[str, Any] | None = None
+    timeout: Timeout | None = None
+    webhook_url: Url | None = None
+    webhook_headers: Headers | None = None
+
+    @model_validator(mode="after")
+    def _one_kind_of_work(self) -> Self:
+        wanted, other = ("command", "prompt") if self.type == "exec" else ("prompt", "command")
+        if getattr(self, wanted) is None or getattr(self, other) is not None:
+            raise ValueError(f"a schedule of type {self.type} has a {wanted} and no {other}")
+        return self
+
+
+class ChangeSchedule(BaseModel):
+    """What to change. What is absent stays; empty text, list or object clears, and so does `agent_options: null`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cron: Cron | None = None
+    command: tuple[Text, ...] | None = None
+    prompt: Annotated[Text, Field(max_length=120_000)] | None = None
+    folder: Text | None = None
+    model: Annotated[Text, Field(max_length=200)] | None = None
+    agent_options: dict[str, Any] | None = None
+    timeout: Timeout | None = None
+    webhook_url: Url | Literal[""] | None = None
+    webhook_headers: Headers | None = None
+
+
+class Preview(Body):
+    """A port that shall be visited from outside, and how visitors show that they may."""
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    bearer_token: bool = False
+    basic_auth: bool = False

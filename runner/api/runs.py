@@ -1,0 +1,112 @@
+"""What runs in boxes for callers, from its beginning to its end: kept account of, cancelled, and told of."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import structlog
+
+from runner.api.book import Book
+from runner.api.entries import BoxEntry, Run
+from runner.api.errors import Missing
+from runner.api.webhooks import Webhooks
+from runner.api.wire import Webhook
+
+log = structlog.get_logger()
+
+KEPT_OUTPUT = 100_000
+_KEPT_PROMPT = 4000
+
+
+@dataclass(eq=False)
+class OpenRun:
+    """A run that has not ended. `on_cancel` is what ends its work early."""
+
+    run: Run
+    cancelled: bool = False
+    on_cancel: Callable[[], Awaitable[None]] | None = None
+
+
+class Runs:
+    """All runs of a host."""
+
+    def __init__(self, book: Book, webhooks: Webhooks) -> None:
+        self._book, self._webhooks = book, webhooks
+        self._open: dict[tuple[str, str], OpenRun] = {}
+
+    @contextlib.contextmanager
+    def keep(
+        self, entry: BoxEntry, kind: Literal["agent", "shell"], prompt: str, webhook: Webhook | None = None, **more: Any
+    ) -> Iterator[OpenRun]:
+        """Keep account of a run, and of its end however it comes. Whoever works on it sets its status; left running, it was cancelled."""
+        started = time.time()
+        run = Run(
+            id=f"run_{secrets.token_hex(12)}",
+            box_id=entry.id,
+            customer_id=entry.tenant,
+            type=kind,
+            status="running",
+            prompt=prompt[:_KEPT_PROMPT],
+            webhook=webhook,
+            created_at=int(started),
+            **more,
+        )
+        self._book.save_run(run)
+        working = self._open[run.box_id, run.id] = OpenRun(run)
+        try:
+            yield working
+        finally:
+            del self._open[run.box_id, run.id]
+            if working.cancelled or run.status == "running":
+                run.status = "cancelled"
+            run.duration_ms, run.completed_at = int((time.time() - started) * 1000), int(time.time())
+            self._ended(run)
+
+    async def cancel(self, box_id: str, run_id: str) -> None:
+        """End a run early. One that has ended stays as it is. Raises Missing."""
+        working = self._open.get((box_id, run_id))
+        if working is None:
+            self._book.run(box_id, run_id)
+            return
+        working.cancelled = True
+        if working.on_cancel is not None:
+            await working.on_cancel()
+
+    def end_interrupted(self) -> None:
+        """Runs that a server that died has left behind have failed; whoever was not told yet, is."""
+        for run in self._book.unfinished_runs():
+            if run.status == "running":
+                run.status, run.completed_at, run.error_message = "failed", int(time.time()), "the server stopped meanwhile"
+            self._ended(run)
+
+    def _ended(self, run: Run) -> None:
+        try:
+            self._book.box_of_anyone(run.box_id)
+        except Missing:
+            return  # the box was deleted, and its runs with it
+        self._book.save_run(run)
+        if run.webhook is not None:
+            self._webhooks.tell(run.customer_id, run.webhook, _told(run), lambda problem: self._was_told(run, problem))
+
+    def _was_told(self, run: Run, problem: str | None) -> None:
+        if problem is not None:
+            self._book.log(run.box_id, "system", f"the webhook of run {run.id} was not taken: {problem}", "warn")
+        run.webhook = None
+        with contextlib.suppress(Missing):
+            self._book.run(run.box_id, run.id)  # gone with its box, it must not come back
+            self._book.save_run(run)
+
+
+def _told(run: Run) -> dict[str, Any]:
+    """What a webhook says of a run."""
+    said: dict[str, Any] = {"box_id": run.box_id, "run_id": run.id, "status": "completed" if run.status == "completed" else "failed"}
+    said |= run.model_dump(include={"output", "schedule_id"}, exclude_none=True)
+    if run.status != "completed":
+        said["error"] = run.error_message or ("the run was cancelled" if run.status == "cancelled" else "the command failed")
+    tokens = {"input_tokens": run.input_tokens, "output_tokens": run.output_tokens, "cached_input_tokens": run.cached_input_tokens or 0}
+    return said | {"metadata": {**tokens, "cost_usd": run.cost_usd, "duration_ms": run.duration_ms}}

@@ -1,0 +1,86 @@
+"""Telling other servers that something has ended: signed, tried three times, and only where boxes may go too."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from runner.api.wire import Webhook
+from sandbox.gateway.errors import GatewayError
+from sandbox.gateway.gateway import Gateway
+
+log = structlog.get_logger()
+
+TIMEOUT_S = 10.0
+WAITS_S = (0.0, 2.0, 8.0)
+SIGNATURE = "X-Box-Signature"
+
+
+class Webhooks:
+    """Sends them in the background. One per host.
+
+    Args:
+        key_file: holds what the tenants' secrets are made of; made if it is missing.
+    """
+
+    def __init__(self, gateway: Gateway, key_file: Path) -> None:
+        self._gateway, self._key = gateway, _key(key_file)
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def secret(self, tenant: str) -> str:
+        """What a tenant checks signatures with."""
+        return hmac.new(self._key, tenant.encode(), hashlib.sha256).hexdigest()
+
+    def tell(self, tenant: str, webhook: Webhook, payload: dict[str, Any], told: Callable[[str | None], None]) -> None:
+        """Send a payload without making anyone wait; `told` gets None once it was taken, or why it was not."""
+        task = asyncio.ensure_future(self._tell(tenant, webhook, json.dumps(payload).encode(), told))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def settle(self) -> None:
+        """Let what is being sent come to its end, or leave it to the next start."""
+        if self._sending:
+            _, late = await asyncio.wait(self._sending, timeout=2.0)
+            for task in late:
+                task.cancel()
+
+    async def _tell(self, tenant: str, webhook: Webhook, body: bytes, told: Callable[[str | None], None]) -> None:
+        problem = ""
+        for wait_s in WAITS_S:
+            await asyncio.sleep(wait_s)
+            try:
+                status = await self._gateway.post(webhook.url, self._headers(tenant, webhook, body), body, TIMEOUT_S)
+            except GatewayError as error:
+                problem = str(error)
+            else:
+                if 200 <= status < 300:
+                    told(None)
+                    return
+                problem = f"it answered {status}"
+        told(problem)
+
+    def _headers(self, tenant: str, webhook: Webhook, body: bytes) -> dict[str, str]:
+        at = str(int(time.time()))
+        signed = hmac.new(self.secret(tenant).encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+        ours = {"Content-Type": "application/json", "User-Agent": "box-review", SIGNATURE: f"t={at},v1={signed}"}
+        theirs = {name: value for name, value in webhook.headers.items() if name.lower() != SIGNATURE.lower()}
+        return {name: value for name, value in ours.items() if name.lower() not in {given.lower() for given in theirs}} | theirs
+
+
+def _key(file: Path) -> bytes:
+    if not file.exists():
+        draft = file.with_suffix(".new")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as opened:
+            opened.write(secrets.token_hex(32))
+        draft.replace(file)
+    return file.read_bytes()
