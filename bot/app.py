@@ -42,6 +42,8 @@ def create_app(settings: BotSettings) -> FastAPI:
     app.include_router(api.health)
     app.include_router(api.router)
     app.include_router(boxes.router)
+    app.state.public_url = settings.box_public_url
+    app.add_middleware(boxes.Visitors, public_url=settings.box_public_url)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(RedisError, _unavailable)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -16,14 +17,19 @@ from fastapi import APIRouter, Depends, Header, Request, WebSocket, WebSocketDis
 from fastapi.requests import HTTPConnection
 from fastapi.responses import Response, StreamingResponse
 from starlette.background import BackgroundTask
+from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, unix_connect
+from websockets.typing import Subprotocol
 
 from bot.errors import Refused
 from bot.reviews import Reviews
 
 CONNECT_S = 10.0
+SOCKET_OPEN_S = 60.0  # a frozen box wakes meanwhile
 MAX_BODY_BYTES = 1100 << 20  # ten files of 100 MB, and their names
 _HOP = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "host"}
+_OURS = _HOP | {"x-box-api-key", "x-box-tenant", "x-box-visit", "x-box-public-url"}
+_VISIT = re.compile(r"([a-z0-9]+-[0-9]{1,5})\.(.+)")
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 router = APIRouter(include_in_schema=False)
 
@@ -49,8 +55,7 @@ class Hosts:
         if socket not in self._clients:
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
             transport = httpx.AsyncHTTPTransport(uds=socket, limits=limits)
-            timeout = httpx.Timeout(None, connect=CONNECT_S)  # a command may be silent for as long as it likes
-            self._clients[socket] = httpx.AsyncClient(transport=transport, base_url="http://host", timeout=timeout, trust_env=False)
+            self._clients[socket] = httpx.AsyncClient(transport=transport, trust_env=False)
         return self._clients[socket]
 
     async def close(self) -> None:
@@ -77,19 +82,80 @@ def _hosts(connection: HTTPConnection) -> Hosts:
 @router.api_route("/v2/box", methods=_METHODS)
 @router.api_route("/v2/box/{rest:path}", methods=_METHODS)
 async def forward(request: Request, tenant: Tenant) -> Response:
-    """Pass one request on, and its answer back."""
+    """Pass one request of a tenant on, and its answer back."""
+    return await _pass_on(
+        request, _headers(request, [("x-box-tenant", tenant), ("x-box-public-url", _pattern(request))], {"accept-encoding"})
+    )
+
+
+@router.websocket("/v2/box/{rest:path}")
+async def forward_socket(socket: WebSocket, tenant: Tenant) -> None:
+    """Pass a WebSocket of a tenant on, both ways."""
+    await _pass_socket_on(socket, [("x-box-tenant", tenant)])
+
+
+class Visitors:
+    """An ASGI layer: what is asked of a public URL's host goes to the port of a box, and never to the API below.
+
+    Args:
+        public_url: the pattern of public URLs, whose `*` stands for box and port; empty for those below `localhost`.
+    """
+
+    def __init__(self, below: ASGIApp, public_url: str) -> None:
+        self._below = below
+        self._domain = (httpx.URL(public_url.replace("*", "x", 1)).host if public_url else "x.localhost").removeprefix("x.").lower()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        visit = self._visit(scope) if scope["type"] in ("http", "websocket") else None
+        if visit is None:
+            await self._below(scope, receive, send)
+        elif scope["type"] == "websocket":
+            socket = WebSocket(scope, receive, send)
+            try:
+                await _pass_socket_on(socket, _headers(socket, [("x-box-visit", visit)]))
+            except Refused as error:
+                await socket.send_denial_response(Response(f"{error}\n", error.status_code))
+        else:
+            request = Request(scope, receive, send)
+            try:
+                response = await _pass_on(request, _headers(request, [("x-box-visit", visit)]))
+            except Refused as error:
+                response = Response(f"{error}\n", error.status_code)
+            await response(scope, receive, send)
+
+    def _visit(self, scope: Scope) -> str | None:
+        """Box and port that a host name stands for, None for any other host."""
+        host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+        found = _VISIT.fullmatch(host.rpartition(":")[0].lower() if re.search(r":\d+$", host) else host.lower())
+        return found[1] if found and found[2] == self._domain else None
+
+
+def _pattern(request: Request) -> str:
+    """What public URLs look like; `*` stands for box and port."""
+    configured: str = request.app.state.public_url
+    port = request.url.port
+    return configured or f"http://*.localhost{f':{port}' if port else ''}"
+
+
+async def _pass_on(request: Request, headers: list[tuple[str, str]]) -> Response:
+    """Pass one request to the host of the boxes, and its answer back. Raises Refused."""
     hosts = _hosts(request)
     client = hosts.client(await hosts.socket())
     has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
-    asked = client.build_request(
-        request.method, _target(request), headers=_headers(request, tenant), content=_limited(request) if has_body else None
+    asked = httpx.Request(
+        request.method,
+        f"http://host{_target(request)}",
+        headers=headers,
+        content=_limited(request) if has_body else None,
+        extensions={"timeout": {"connect": CONNECT_S}},  # and no other: a command may be silent for as long as it likes
     )
     try:
         answer = await client.send(asked, stream=True)
     except httpx.TransportError as error:
         raise Refused(f"the host of the boxes does not answer: {type(error).__name__}; try again shortly", 503) from error
-    headers = {name: value for name, value in answer.headers.items() if name not in _HOP}
-    return StreamingResponse(_body(answer), answer.status_code, headers, background=BackgroundTask(answer.aclose))
+    response = StreamingResponse(_body(answer), answer.status_code, background=BackgroundTask(answer.aclose))
+    response.raw_headers = [(name.lower(), value) for name, value in answer.headers.raw if name.lower().decode("latin-1") not in _HOP]
+    return response
 
 
 async def _limited(request: Request) -> AsyncIterator[bytes]:
@@ -118,32 +184,33 @@ def _target(connection: HTTPConnection) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _headers(connection: HTTPConnection, tenant: str) -> dict[str, str]:
-    """What the host hears of the caller: no key, and no tenant but the one the key stands for."""
-    ours = _HOP | {"x-box-api-key", "x-box-tenant", "accept-encoding"}
-    return {name: value for name, value in connection.headers.items() if name not in ours} | {"x-box-tenant": tenant}
+def _headers(connection: HTTPConnection, ours: list[tuple[str, str]], without: set[str] | None = None) -> list[tuple[str, str]]:
+    """What the host hears of the caller: no key, and nothing that only we may say but what we do."""
+    dropped = _OURS | (without or set())
+    return [*((name, value) for name, value in connection.headers.items() if name not in dropped), *ours]
 
 
-@router.websocket("/v2/box/{rest:path}")
-async def forward_socket(socket: WebSocket, tenant: Tenant) -> None:
-    """Pass a WebSocket on, both ways."""
+async def _pass_socket_on(socket: WebSocket, headers: list[tuple[str, str]]) -> None:
+    """Pass a WebSocket to the host of the boxes, both ways. Raises Refused."""
     path = await _hosts(socket).socket()
     try:
         upstream = await unix_connect(
             path,
             f"ws://host{_target(socket)}",
-            additional_headers={"x-box-tenant": tenant},
-            open_timeout=CONNECT_S,
+            additional_headers=[(name, value) for name, value in headers if not name.startswith("sec-websocket-")],
+            subprotocols=[Subprotocol(word) for word in socket.scope["subprotocols"]] or None,
+            open_timeout=SOCKET_OPEN_S,
             max_size=None,
             proxy=None,
         )
     except websockets.InvalidStatus as error:
-        await socket.send_denial_response(Response(bytes(error.response.body), error.response.status_code, media_type="application/json"))
+        kind = error.response.headers.get("content-type", "application/json")
+        await socket.send_denial_response(Response(bytes(error.response.body), error.response.status_code, media_type=kind))
         return
     except (OSError, TimeoutError, websockets.WebSocketException) as error:
         raise Refused(f"the host of the boxes does not answer: {type(error).__name__}; try again shortly", 503) from error
     async with upstream:
-        await socket.accept()
+        await socket.accept(upstream.subprotocol)
         ways = [asyncio.ensure_future(_up(socket, upstream)), asyncio.ensure_future(_down(socket, upstream))]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -154,13 +221,14 @@ async def forward_socket(socket: WebSocket, tenant: Tenant) -> None:
 
 
 async def _up(socket: WebSocket, upstream: ClientConnection) -> None:
-    with contextlib.suppress(WebSocketDisconnect, websockets.ConnectionClosed, RuntimeError, KeyError):
-        while True:
-            await upstream.send(await socket.receive_text())
+    with contextlib.suppress(WebSocketDisconnect, websockets.ConnectionClosed, RuntimeError):
+        while (message := await socket.receive())["type"] == "websocket.receive":
+            text = message.get("text")
+            await upstream.send(message["bytes"] if text is None else text)
 
 
 async def _down(socket: WebSocket, upstream: ClientConnection) -> None:
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         async for frame in upstream:
-            await socket.send_text(frame if isinstance(frame, str) else frame.decode("utf-8", "replace"))
-        await socket.close(1000)
+            await (socket.send_text(frame) if isinstance(frame, str) else socket.send_bytes(frame))
+        await socket.close(upstream.close_code or 1000)

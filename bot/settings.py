@@ -19,6 +19,8 @@ class BotSettings(BaseSettings):
         box_artifacts_url: folder or fsspec URL shared with the runner hosts.
         box_api_keys: keys that clients may use, separated by commas; empty: one is made and kept in the data directory.
         box_max_source_bytes: largest archive a client may upload.
+        box_public_url: pattern of the URLs of ports in boxes, whose first `*` stands for box and port and is a label of the host name;
+            empty for `http://*.localhost` at the port that was asked.
         host, port: where to listen.
     """
 
@@ -29,6 +31,7 @@ class BotSettings(BaseSettings):
     box_artifacts_url: str | None = None
     box_api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     box_max_source_bytes: Annotated[int, Field(ge=1 << 20)] = 4 << 30
+    box_public_url: Annotated[str, Field(pattern=r"^$|^https?://\*\.[A-Za-z0-9.-]+(:\d+)?$")] = ""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8380
     log_level: Literal["debug", "info", "warning", "error"] = "info"

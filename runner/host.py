@@ -16,6 +16,7 @@ from box_review import __version__
 from box_review.jobs import HOSTS, HostReport
 from redis.exceptions import RedisError
 
+from runner.api.github_api import Server as GitHub
 from runner.api.server import serving
 from runner.artifacts import Artifacts
 from runner.checkout import Checkouts
@@ -110,7 +111,7 @@ async def open_host(settings: RunnerSettings, redis: ArqRedis, harnesses: Mappin
     async with open_driver(settings) as driver:
         driver.keep_ready(settings.box_standby)
         artifacts = Artifacts(settings.artifacts_url)
-        async with serving(driver, data) as socket:
+        async with serving(driver, data, GitHub(settings.github_api_url.rstrip("/"))) as socket:
             yield Host(
                 id=await asyncio.to_thread(_host_id, data),
                 settings=settings,

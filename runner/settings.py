@@ -34,6 +34,7 @@ class RunnerSettings(BaseSettings):
         box_allow_private: networks (CIDR, separated by commas) that they may reach although they are private.
         anthropic_api_key, openai_api_key: keys of model providers. They stay in the gateway; no box sees them.
         anthropic_base_url, openai_base_url: where their calls go.
+        github_api_url: where boxes' GitHub tokens are for.
         box_retention_s: how long the frozen boxes of a review are kept.
     """
 
@@ -56,6 +57,7 @@ class RunnerSettings(BaseSettings):
     anthropic_base_url: str = "https://api.anthropic.com"
     openai_api_key: SecretStr | None = None
     openai_base_url: str = "https://api.openai.com/v1"
+    github_api_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")] = "https://api.github.com"
     box_retention_s: Annotated[float, Field(ge=60)] = 7 * 24 * 3600.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"

@@ -105,6 +105,10 @@ class Driver(abc.ABC):
         """Freeze boxes that were not used for so long, warm and then cold; none that would lose a process."""
 
     @abc.abstractmethod
+    async def snapshot_bytes(self, snapshot_id: str) -> int:
+        """What a snapshot itself takes on disk, beside those it rests on. Raises BoxNotFound."""
+
+    @abc.abstractmethod
     async def delete_snapshot(self, snapshot_id: str) -> None:
         """Forget a snapshot; its files go once no box rests on them. Raises BoxNotFound."""
 

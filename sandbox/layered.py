@@ -21,6 +21,7 @@ from sandbox.store import BoxRecord, LayerRecord
 from sandbox.stored import StoredDriver, WayOut
 from sandbox.transfer import Carrier
 from sandbox.users import own, pick_uid
+from sandbox.watch import bytes_below
 
 log = structlog.get_logger()
 
@@ -121,6 +122,10 @@ class LayeredDriver(StoredDriver[LayeredBox]):
     async def take_over(self) -> None:
         await super().take_over()
         await asyncio.to_thread(remove_groups, list(self.known))
+
+    async def snapshot_bytes(self, snapshot_id: str) -> int:
+        self.store.layer(snapshot_id)
+        return await asyncio.to_thread(bytes_below, self.store.layer_fs(snapshot_id))
 
     async def _flatten(self, layer: LayerRecord) -> LayerRecord:
         """Copy a tall stack of layers into one, so that it fits into a mount."""

@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from runner.api.agent_runs import MAX_FILES, Asked, AttachedFile, Listener
-from runner.api.commands import folder_of
 from runner.api.context import AllAgentRuns, NamedBox, UsedBox
 from runner.api.errors import ApiError, BadInput, TooLarge
 from runner.api.wire import Prompt, SetModel, SetRunner
+from runner.api.work import folder_of
 from runner.harness.sse import packed
 
 _OBJECTS = ("json_schema", "agent_options", "webhook")
@@ -79,7 +79,10 @@ async def _asked(request: Request) -> Asked:
     """A run as JSON, or as a form whose files come as they are. Raises BadInput, TooLarge, RequestValidationError."""
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         async with request.form(max_files=MAX_FILES + 1) as form:
-            body, files = _prompt(_fields(form)), tuple([await _file(value) for _, value in form.multi_items() if isinstance(value, UploadFile)])
+            body, files = (
+                _prompt(_fields(form)),
+                tuple([await _file(value) for _, value in form.multi_items() if isinstance(value, UploadFile)]),
+            )
     else:
         try:
             body = _prompt(await request.json())

@@ -6,10 +6,10 @@ import asyncio
 import base64
 import binascii
 import mimetypes
-import os
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 import structlog
@@ -19,6 +19,7 @@ from runner.api.entries import BoxEntry, Run
 from runner.api.errors import BadInput, TooLarge
 from runner.api.runs import KEPT_OUTPUT, OpenRun
 from runner.api.wire import Webhook
+from runner.api.work import MAX_S
 from runner.harness.agent import Agent, AgentEvent, Task
 from runner.harness.custom import CustomAgent
 from runner.harness.output import DoesNotFit, fit
@@ -27,7 +28,6 @@ from sandbox.errors import SandboxError
 
 log = structlog.get_logger()
 
-MAX_S = 24 * 3600.0
 MAX_FILES = 10
 MAX_FILE_BYTES = 10 << 20
 _SLOW_S = 60.0
@@ -220,7 +220,7 @@ async def _put_down(box: Box, run_id: str, files: tuple[AttachedFile, ...]) -> s
     """Write the files of a prompt into the box; returns what the prompt says of them."""
     paths = []
     for number, file in enumerate(files, 1):
-        name = os.path.basename(file.name.replace("\\", "/")).strip(". ") or f"file{mimetypes.guess_extension(file.media_type) or ''}"
+        name = PurePosixPath(file.name.replace("\\", "/")).name.strip(". ") or f"file{mimetypes.guess_extension(file.media_type) or ''}"
         name = "".join(letter if letter.isprintable() else "_" for letter in name)[-100:]
         paths.append(f"{HOME}/.attachments/{run_id}/{number}-{name}")
         await box.write_file(paths[-1], file.data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,10 +17,16 @@ from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from runner.api import commands, files, git, lifecycle, sessions
+from runner.api import agent, commands, files, git, github, lifecycle, previews, schedules, sessions, skills, startup
+from runner.api.agent_runs import AgentRuns
 from runner.api.book import Book
 from runner.api.boxes import Boxes
+from runner.api.clock import Clock
 from runner.api.errors import ApiError
+from runner.api.github_api import Server as GitHub
+from runner.api.runs import Runs
+from runner.api.visits import Visits
+from runner.api.webhooks import Webhooks
 from sandbox.driver import Driver
 from sandbox.errors import BadRequest, BoxBusy, BoxDead, BoxFileError, BoxNotFound, DiskFull, SandboxError, Unsupported
 from sandbox.gateway.errors import GatewayError
@@ -27,21 +34,34 @@ from sandbox.gateway.errors import GatewayError
 log = structlog.get_logger()
 
 _STATUS: dict[type[SandboxError], int] = {BadRequest: 400, BoxNotFound: 404, BoxBusy: 409, Unsupported: 400, DiskFull: 507, BoxDead: 502}
+_ROUTES = (agent, commands, files, git, github, previews, schedules, sessions, skills, startup)
 
 
-def create_api(driver: Driver, data_dir: Path) -> FastAPI:
+def create_api(driver: Driver, data_dir: Path, server: GitHub) -> FastAPI:
     """The application over an open driver; what it knows of boxes lies in `api.sqlite` of the data directory."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        book = Book(data_dir / "api.sqlite")
-        app.state.boxes = Boxes(driver, book)
-        yield
-        await app.state.boxes.settle()
-        book.close()
+        async with contextlib.AsyncExitStack() as stack:
+            book = Book(data_dir / "api.sqlite")
+            stack.callback(book.close)
+            webhooks = app.state.webhooks = Webhooks(driver.gateway, data_dir / "webhook-key")
+            stack.push_async_callback(webhooks.settle)
+            runs = Runs(book, webhooks)
+            runs.end_interrupted()
+            boxes = app.state.boxes = Boxes(driver, book, runs, server)
+            stack.push_async_callback(boxes.settle)
+            agent_runs = app.state.agent_runs = AgentRuns(boxes)
+            stack.push_async_callback(agent_runs.settle)
+            clock = app.state.clock = Clock(boxes, agent_runs)
+            stack.push_async_callback(clock.settle)
+            ticking = asyncio.create_task(clock.run())
+            stack.callback(ticking.cancel)
+            yield
 
     app = FastAPI(title="box-review boxes", version=__version__, lifespan=lifespan, redirect_slashes=False)
-    for module in (lifecycle, commands, files, git, sessions):
+    app.add_middleware(Visits)
+    for module in (lifecycle, *_ROUTES):
         app.include_router(module.router)
     app.add_exception_handler(ApiError, _said(lambda error: getattr(error, "status", 400)))
     app.add_exception_handler(SandboxError, _said(_sandbox_status))

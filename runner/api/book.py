@@ -35,6 +35,7 @@ CREATE INDEX IF NOT EXISTS logs_of ON logs (box_id);
 CREATE TABLE IF NOT EXISTS schedules (id TEXT PRIMARY KEY, box_id TEXT NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS schedules_of ON schedules (box_id);
 CREATE TABLE IF NOT EXISTS visits (box_id TEXT NOT NULL, port INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (box_id, port));
+CREATE TABLE IF NOT EXISTS tokens (box_id TEXT PRIMARY KEY, token TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS env (tenant TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (tenant, name));
 """
 
@@ -139,8 +140,9 @@ class Book:
         return Run.model_validate_json(row[0])
 
     def unfinished_runs(self) -> list[Run]:
-        """Runs that a server that died has left behind."""
-        return list(_models(Run, self._db.execute("SELECT body FROM runs WHERE body ->> 'status' = 'running'")))
+        """Runs that a server that died has left behind, or of whose end it has not told yet."""
+        query = "SELECT body FROM runs WHERE body ->> 'status' = 'running' OR body ->> 'webhook' IS NOT NULL"
+        return list(_models(Run, self._db.execute(query)))
 
     def log(
         self, box_id: str, source: Literal["system", "agent", "user"], message: str, level: Literal["info", "warn", "error"] = "info"
@@ -156,6 +158,16 @@ class Book:
             "SELECT at, level, source, message FROM logs WHERE box_id = ? ORDER BY number LIMIT ? OFFSET ?", (box_id, limit, offset)
         )
         return [{"timestamp": at, "level": level, "source": source, "message": message} for at, level, source, message in rows]
+
+    def logs_of_all(self, tenant: str, limit: int) -> list[dict[str, Any]]:
+        """The latest lines of all boxes of a tenant, oldest first."""
+        rows = self._db.execute(
+            "SELECT box_id, at, level, source, message FROM logs WHERE box_id IN (SELECT id FROM boxes WHERE tenant = ?) "
+            "ORDER BY number DESC LIMIT ?",
+            (tenant, limit),
+        ).fetchall()
+        names = ("box_id", "timestamp", "level", "source", "message")
+        return [dict(zip(names, row, strict=True)) for row in reversed(rows)]
 
     def _trim(self, table: Literal["runs", "logs"], box_id: str, kept: int) -> None:
         self._db.execute(
@@ -201,9 +213,18 @@ class Book:
         """A port can be visited no more."""
         self._db.execute("DELETE FROM visits WHERE box_id = ? AND port = ?", (box_id, port))
 
+    def save_token(self, box_id: str, token: str) -> None:
+        """Keep the GitHub token of a box's owner."""
+        self._db.execute("INSERT OR REPLACE INTO tokens VALUES (?, ?)", (box_id, token))
+
+    def token(self, box_id: str) -> str | None:
+        """The GitHub token of a box's owner."""
+        row = self._db.execute("SELECT token FROM tokens WHERE box_id = ?", (box_id,)).fetchone()
+        return None if row is None else str(row[0])
+
     def forget_box(self, box_id: str) -> None:
         """Whatever hangs on a deleted box."""
-        for table in ("runs", "logs", "schedules", "visits"):
+        for table in ("runs", "logs", "schedules", "visits", "tokens"):
             self._db.execute(f"DELETE FROM {table} WHERE box_id = ?", (box_id,))  # noqa: S608
 
     # Variables of an account

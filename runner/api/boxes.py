@@ -6,11 +6,17 @@ import asyncio
 import time
 from collections.abc import Sequence
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import structlog
 
-from runner.api.book import Book, BoxEntry, SnapshotEntry
+from runner.api.book import Book
+from runner.api.entries import BoxEntry, Run, SnapshotEntry
 from runner.api.errors import BadInput, Missing, Taken
+from runner.api.git_box import Clone, clone_into
+from runner.api.github_api import Server as GitHub
+from runner.api.runs import Runs
+from runner.api.skill_box import install
 from runner.api.wire import MAX_TTL_S, CreateBox
 from sandbox.box import Box, BoxSpec, BoxState, Freeze
 from sandbox.driver import Driver
@@ -21,14 +27,17 @@ from sandbox.limits import SIZES
 
 log = structlog.get_logger()
 
+_NOT_SHOWN = {"tenant", "deleted", "env", "network_policy", "custom_runner", "mcp_servers", "init_command", "cloned"}
+
 RUNTIMES = ("node", "python", "golang", "ruby", "rust")
+AGENTS = ("custom",)
 
 
 class Boxes:
     """Makes, finds, freezes and deletes boxes. One per host."""
 
-    def __init__(self, driver: Driver, book: Book) -> None:
-        self.driver, self.book = driver, book
+    def __init__(self, driver: Driver, book: Book, runs: Runs, github: GitHub) -> None:
+        self.driver, self.book, self.runs, self.github = driver, book, runs, github
         self._ending: set[asyncio.Future[None]] = set()  # tasks live as long as somebody holds them
 
     async def create(self, tenant: str, wanted: CreateBox) -> BoxEntry:
@@ -36,6 +45,7 @@ class Boxes:
         snapshot = self.book.snapshot(tenant, wanted.snapshot_id) if wanted.snapshot_id else None
         self._check_runtime(wanted.runtime)
         self._check_name(tenant, wanted.name)
+        agent = self._agent(wanted, snapshot)
         env = self.book.env(tenant) | (snapshot.env if snapshot else {}) | wanted.env_vars
         size = snapshot.size if snapshot and "size" not in wanted.model_fields_set else wanted.size
         ttl_s = (wanted.ttl or MAX_TTL_S) if wanted.ephemeral else None
@@ -46,8 +56,9 @@ class Boxes:
             labels={"tenant": tenant},
             ttl_s=ttl_s,
             keep_alive=wanted.keep_alive,
+            init=wanted.init_command or "",
             network=wanted.network_policy,
-            attach_headers=wanted.attach_headers,
+            attach_headers=self._headers(wanted),
         )
         try:
             box = await self.driver.create(spec)
@@ -64,8 +75,11 @@ class Boxes:
             env=env,
             size=size,
             runtime=wanted.runtime or (snapshot.runtime if snapshot else None),
-            **wanted.model_dump(include={"name", "labels", "keep_alive"}),
+            **wanted.model_dump(include={"name", "labels", "keep_alive", "init_command"}),
+            **agent,
             network_policy=wanted.network_policy,
+            mcp_servers=tuple(server.model_copy(update={"headers": {}}) for server in wanted.mcp_servers),
+            enabled_skills=snapshot.enabled_skills if snapshot else (),
             **wanted.model_dump(include={"git_user_name", "git_user_email"}, exclude_none=True),
         )
         try:
@@ -73,8 +87,64 @@ class Boxes:
         except Taken:
             await box.delete()
             raise
+        token = wanted.github_token or wanted.clone_token
+        if token is not None:
+            self.book.save_token(box.id, token.get_secret_value())
+        try:
+            entry = await self._furnish(entry, box, wanted)
+        except BaseException:
+            await self.delete(tenant, [box.id])
+            raise
         self.book.log(box.id, "system", "box created" + (f" from snapshot {snapshot.id}" if snapshot else ""))
         return entry
+
+    async def _furnish(self, entry: BoxEntry, box: Box, wanted: CreateBox) -> BoxEntry:
+        """Bring in what a new box shall hold. Raises BadInput."""
+        fresh = [ident for source in wanted.skills for ident in await install(box, self.github.host, source)]
+        if fresh:
+            entry = self.save(entry, enabled_skills=tuple(dict.fromkeys((*entry.enabled_skills, *fresh))))
+        if wanted.clone_repo is not None:
+            entry = self.save(await self.clone(entry, box, Clone(repo=wanted.clone_repo)), clone_repo=wanted.clone_repo)
+        return entry
+
+    async def clone(self, entry: BoxEntry, box: Box, wanted: Clone) -> BoxEntry:
+        """Fetch a repository into a box. A token stays outside: the gateway adds it to requests to GitHub, from now on. Raises BadInput."""
+        if wanted.github_token is not None:
+            token = wanted.github_token.get_secret_value()
+            box.attach_headers(self.github.headers(token))
+            self.book.save_token(entry.id, token)
+        repository = self.github.repository(await clone_into(box, wanted))
+        if repository is None:
+            return entry
+        return self.save(entry, cloned=tuple(dict.fromkeys((*self.book.box_of_anyone(entry.id).cloned, repository)))[-100:])
+
+    def _headers(self, wanted: CreateBox) -> dict[str, dict[str, str]]:
+        """What the gateway adds to a box's requests; what its owner says of a host stands above what we would."""
+        token = wanted.github_token or wanted.clone_token
+        headers = self.github.headers(token.get_secret_value()) if token is not None else {}
+        for server in wanted.mcp_servers:
+            if server.headers:
+                headers[urlsplit(server.package_or_url).hostname or ""] = dict(server.headers)
+        return headers | wanted.attach_headers
+
+    def _agent(self, wanted: CreateBox, snapshot: SnapshotEntry | None) -> dict[str, Any]:
+        """The agent of a new box, with its model and program; what is not given comes from the snapshot. Raises BadInput."""
+        names = ("agent", "model", "custom_runner")
+        inherited = {name: getattr(snapshot, name) for name in names} if snapshot else {}
+        given = {name: getattr(wanted, name) for name in names if getattr(wanted, name) is not None}
+        if wanted.agent is not None:
+            self.check_agent(wanted.agent)
+            if inherited.get("agent") != wanted.agent:
+                inherited = {}
+        if wanted.agent_api_key is not None and (wanted.agent or inherited.get("agent")) == "custom":
+            raise BadInput("agent_api_key: an agent of your own gets its secrets from its server through attach_headers, not from here")
+        agent = inherited | given
+        return agent | ({"model": agent.get("model") or agent["agent"]} if agent.get("agent") else {})
+
+    def check_agent(self, name: str) -> None:
+        """Raises BadInput if this host has no such agent."""
+        if name not in AGENTS:
+            raise BadInput(f"agent: {name!r} is not available on this server; available: {', '.join(AGENTS)}")
 
     def find(self, tenant: str, reference: str) -> tuple[BoxEntry, Box]:
         """A box that is there, by id or name. Raises Missing."""
@@ -91,6 +161,25 @@ class Boxes:
         self.book.save_box(entry)
         return entry, box
 
+    def use_of_anyone(self, box_id: str) -> tuple[BoxEntry, Box]:
+        """A box by id, whoever owns it, for work that its owner has ordered before. Raises Missing."""
+        return self.use(self.book.box_of_anyone(box_id).tenant, box_id)
+
+    def add_usage(self, run: Run) -> None:
+        """Add what a run has used to its box."""
+        try:
+            entry = self.book.box_of_anyone(run.box_id)
+        except Missing:
+            return
+        self.save(
+            entry,
+            session_id=run.session_id or entry.session_id,
+            total_prompts=entry.total_prompts + 1,
+            total_input_tokens=entry.total_input_tokens + run.input_tokens,
+            total_output_tokens=entry.total_output_tokens + run.output_tokens,
+            total_token_cost_usd=entry.total_token_cost_usd + run.cost_usd,
+        )
+
     def list(self, tenant: str, label: str | None = None, *, deleted: bool = False) -> list[dict[str, Any]]:
         """Box objects of a tenant, oldest first."""
         entries = [entry for entry in self.book.boxes(tenant, deleted=deleted) if deleted or self._there(entry) is not None]
@@ -98,9 +187,11 @@ class Boxes:
 
     def describe(self, entry: BoxEntry) -> dict[str, Any]:
         """The box object; what is not set is left out."""
-        shown = entry.model_dump(exclude={"tenant", "deleted", "env", "network_policy"}, exclude_none=True)
+        shown = entry.model_dump(exclude=_NOT_SHOWN, exclude_none=True)
         shown |= {"customer_id": entry.tenant, "status": self.status(entry), "network_policy": shown_policy(entry.network_policy)}
-        shown["labels"] = list(entry.labels)
+        if entry.agent is None:
+            shown.pop("model", None)
+        shown["mcp_servers"] = [server.model_dump(exclude={"headers"}) for server in entry.mcp_servers]
         if entry.expires_at is not None:
             shown["ephemeral"] = True
         return shown
@@ -186,22 +277,24 @@ class Boxes:
         self.save(entry, network_policy=policy)
 
     def save(self, entry: BoxEntry, **changes: object) -> BoxEntry:
-        """Keep changed settings of a box."""
-        changed = entry.model_copy(update={**changes, "updated_at": int(time.time())})
+        """Keep changed settings of a box; what others changed meanwhile stays."""
+        now = self.book.box_of_anyone(entry.id)
+        changed = now.model_copy(update={**changes, "updated_at": int(time.time())})
         self.book.save_box(changed)
         return changed
 
     async def snapshot(self, entry: BoxEntry, box: Box, name: str) -> SnapshotEntry:
         """Keep its files as they are now; the box goes on."""
+        snapshot_id = await box.snapshot()
         made = SnapshotEntry(
-            id=await box.snapshot(),
+            id=snapshot_id,
             name=name,
             box_id=entry.id,
-            size_bytes=0,
+            size_bytes=await self.driver.snapshot_bytes(snapshot_id),
             created_at=int(time.time()),
             size=entry.size,
-            runtime=entry.runtime,
-            env=entry.env,
+            **entry.model_dump(include={"runtime", "env", "agent", "model", "init_command", "enabled_skills"}),
+            custom_runner=entry.custom_runner,
         )
         self.book.add_snapshot(entry.tenant, made)
         return made
@@ -213,6 +306,8 @@ class Boxes:
         update = {"id": made.id, "name": None, "expires_at": None, "created_at": now, "updated_at": now, "last_activity_at": now}
         forked = entry.model_copy(update=update)
         self.book.add_box(forked)
+        if (token := self.book.token(entry.id)) is not None:
+            self.book.save_token(made.id, token)
         self.book.log(made.id, "system", f"box forked from {entry.id}")
         return forked
 

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 
 import structlog
 
-from runner.api.agent_runs import MAX_S, AgentRuns, Asked
+from runner.api.agent_runs import AgentRuns, Asked
 from runner.api.boxes import Boxes
-from runner.api.commands import MAX_OUTPUT_BYTES, spoken
 from runner.api.entries import BoxEntry, Run, Schedule
 from runner.api.errors import ApiError, Missing
 from runner.api.runs import KEPT_OUTPUT
 from runner.api.wire import Webhook, next_time
+from runner.api.work import MAX_OUTPUT_BYTES, MAX_S, spoken
 from sandbox.box import Box, Command
 from sandbox.errors import SandboxError
 

@@ -12,25 +12,19 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from runner.api.context import Named, UsedBox
-from runner.api.errors import BadInput, Taken
+from runner.api.errors import BadInput
 from runner.api.runs import OpenRun
 from runner.api.wire import Code, Exec
-from sandbox.box import HOME, Command, ExecResult
+from runner.api.work import MAX_OUTPUT_BYTES, MAX_S, folder_of, spoken
+from sandbox.box import Command, ExecResult
 from sandbox.errors import SandboxError
 
-MAX_S = 24 * 3600.0  # a command without a deadline of its own ends with the day
-MAX_OUTPUT_BYTES = 64 << 20
 PATIENCE_S = 20.0  # then the answer's first byte goes out: some clients wait 300 s for one, and no longer
 _LANGUAGES = {
     "js": ("node", "-e"),
     "python": ("python3", "-c"),
 }
 router = APIRouter(prefix="/v2/box/{box_id}")
-
-
-def folder_of(given: str | None) -> str:
-    """Where a command starts: absolute, or relative to the workspace."""
-    return HOME if not given else given if given.startswith("/") else f"{HOME}/{given}"
 
 
 def code_command(body: Code) -> Command:
@@ -98,7 +92,7 @@ async def _recorded(used: Named, command: Command, timeout_s: float) -> dict[str
             result = await work
         except asyncio.CancelledError:
             if working.cancelled:
-                raise Taken("the run was cancelled") from None
+                return {"exit_code": 130, "output": "", "error": "box: the run was cancelled"}
             raise
         working.run.status = "completed" if result.exit_code == 0 else "failed"
     answer = {"exit_code": result.exit_code, "output": result.stdout.decode("utf-8", "replace")}
@@ -139,8 +133,3 @@ def _marker(name: str, payload: dict[str, Any]) -> bytes:
 def _run(used: Named, command: Command) -> Iterator[OpenRun]:
     with used.boxes.runs.keep(used.entry, "shell", spoken(command)) as working:
         yield working
-
-
-def spoken(command: Command) -> str:
-    """A command as lists show it."""
-    return " ".join(word if isinstance(word, str) else word.decode("utf-8", "replace") for word in command.argv)

@@ -8,8 +8,12 @@ from typing import Annotated
 from fastapi import Depends, Header
 from fastapi.requests import HTTPConnection
 
-from runner.api.book import Book, BoxEntry
+from runner.api.agent_runs import AgentRuns
+from runner.api.book import Book
 from runner.api.boxes import Boxes
+from runner.api.clock import Clock
+from runner.api.entries import BoxEntry
+from runner.api.webhooks import Webhooks
 from sandbox.box import Box
 
 
@@ -18,12 +22,30 @@ async def _boxes(connection: HTTPConnection) -> Boxes:
     return boxes
 
 
+async def _agent_runs(connection: HTTPConnection) -> AgentRuns:
+    agent_runs: AgentRuns = connection.app.state.agent_runs
+    return agent_runs
+
+
+async def _clock(connection: HTTPConnection) -> Clock:
+    clock: Clock = connection.app.state.clock
+    return clock
+
+
+async def _webhooks(connection: HTTPConnection) -> Webhooks:
+    webhooks: Webhooks = connection.app.state.webhooks
+    return webhooks
+
+
 async def _tenant(x_box_tenant: Annotated[str, Header()]) -> str:
     """Who calls, as the front found by the key; only the front can reach this server."""
     return x_box_tenant
 
 
 AllBoxes = Annotated[Boxes, Depends(_boxes)]
+AllAgentRuns = Annotated[AgentRuns, Depends(_agent_runs)]
+AllWebhooks = Annotated[Webhooks, Depends(_webhooks)]
+TheClock = Annotated[Clock, Depends(_clock)]
 Tenant = Annotated[str, Depends(_tenant)]
 
 

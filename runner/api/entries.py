@@ -13,7 +13,7 @@ RunStatus = Literal["running", "completed", "failed", "cancelled"]
 
 
 class BoxEntry(BaseModel):
-    """One box of a tenant. Times in seconds since 1970."""
+    """One box of a tenant. `cloned` are the GitHub repositories its owner had cloned into it. Times in seconds since 1970."""
 
     id: str
     tenant: str
@@ -31,6 +31,7 @@ class BoxEntry(BaseModel):
     enabled_skills: tuple[str, ...] = ()
     mcp_servers: tuple[McpServer, ...] = ()
     clone_repo: str | None = None
+    cloned: tuple[str, ...] = ()
     total_prompts: int = 0
     total_input_tokens: int = 0
     total_output_tokens: int = 0
@@ -60,6 +61,7 @@ class SnapshotEntry(BaseModel):
     model: str | None = None
     custom_runner: CustomRunner | None = None
     init_command: str | None = None
+    enabled_skills: tuple[str, ...] = ()
 
 
 class Run(BaseModel):

@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Form, Query, UploadFile
 from fastapi.responses import Response
 
-from runner.api.commands import folder_of
 from runner.api.context import UsedBox
 from runner.api.errors import BadInput, TooLarge
 from runner.api.wire import MakeFolder, Remove, Rename, Text, WriteFile
+from runner.api.work import folder_of
 from sandbox.box import FileInfo
 
 MAX_RANGE_BYTES = 8 << 20

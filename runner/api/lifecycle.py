@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from runner.api.context import AllBoxes, NamedBox, Tenant, UsedBox
+from runner.api.context import AllBoxes, AllWebhooks, NamedBox, Tenant, UsedBox
 from runner.api.errors import BadInput, Missing
 from runner.api.wire import AddLabel, CreateBox, Env, EnvName, EnvValue, Ids, NameSnapshot, SomeIds
 from sandbox.gateway.policy import NetworkPolicy
@@ -43,6 +43,18 @@ async def unset_env(boxes: AllBoxes, tenant: Tenant, name: str) -> dict[str, Any
     """Remove one variable of the account."""
     boxes.book.unset_env(tenant, name)
     return {}
+
+
+@router.get("/settings/webhook-secret")
+async def webhook_secret(webhooks: AllWebhooks, tenant: Tenant) -> dict[str, Any]:
+    """What signatures of webhooks of this account are checked with."""
+    return {"secret": webhooks.secret(tenant)}
+
+
+@router.get("/logs")
+async def all_logs(boxes: AllBoxes, tenant: Tenant, limit: Annotated[int, Query(ge=0, le=10_000)] = 1000) -> dict[str, Any]:
+    """The latest lines of all boxes, oldest first."""
+    return {"logs": boxes.book.logs_of_all(tenant, limit)}
 
 
 @router.get("/snapshots")
@@ -134,7 +146,7 @@ async def logs(
 @router.get("/{box_id}/runs")
 async def runs(named: NamedBox) -> dict[str, Any]:
     """What ran in it, newest first."""
-    return {"runs": [run.model_dump(exclude_none=True) for run in named.book.runs(named.entry.id)]}
+    return {"runs": [run.model_dump(exclude_none=True, exclude={"webhook"}) for run in named.book.runs(named.entry.id)]}
 
 
 @router.post("/{box_id}/snapshots")

@@ -12,6 +12,7 @@ from pathlib import Path
 import uvicorn
 
 from runner.api.app import create_api
+from runner.api.github_api import Server as GitHub
 from runner.errors import HostMisconfigured
 from sandbox.driver import Driver
 
@@ -35,11 +36,11 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(driver: Driver, data_dir: Path) -> AsyncIterator[Path]:
+async def serving(driver: Driver, data_dir: Path, github: GitHub) -> AsyncIterator[Path]:
     """Serve as long as the context lasts; yields the socket's path. Raises HostMisconfigured."""
     path = data_dir / "boxes.sock"
     config = uvicorn.Config(
-        create_api(driver, data_dir),
+        create_api(driver, data_dir, github),
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=STOP_S,

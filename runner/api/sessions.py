@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import Field, TypeAdapter, ValidationError
 
-from runner.api.commands import folder_of
 from runner.api.context import UsedBox
 from runner.api.wire import FORBIDDEN_ENV, Body, Text
+from runner.api.work import folder_of
 from sandbox.box import Command, Process
 from sandbox.errors import SandboxError
 

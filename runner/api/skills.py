@@ -1,4 +1,4 @@
-"""Skills of a box's agent: folders with a SKILL.md, fetched from GitHub by the box itself, as its network policy allows."""
+"""Routes of the skills of a box's agent."""
 
 from __future__ import annotations
 
@@ -6,37 +6,20 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from runner.api.context import GitHubServer, NamedBox, UsedBox
-from runner.api.errors import BadInput, TooLarge
+from runner.api.context import NamedBox, UsedBox
+from runner.api.errors import TooLarge
+from runner.api.skill_box import FOLDER, MAX_SKILLS, install
 from runner.api.wire import AddSkill
-from sandbox.box import HOME, Box, Command
 
-FOLDER = f"{HOME}/.claude/skills"
-MAX_SKILLS = 100
-_DEADLINE_S = 120.0
-_INSTALL = r"""
-set -eu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-git clone --quiet --depth 1 -- "$1" "$work/from" >&2
-cd "$work/from"
-find . -name SKILL.md -not -path './.git/*' | sort > "$work/found"
-while IFS= read -r file; do
-    folder=$(dirname "$file"); name=$(basename "$folder")
-    case "$name" in .|-*|*[!A-Za-z0-9._-]*) continue ;; esac
-    [ -z "$3" ] || [ "$name" = "$3" ] || continue
-    mkdir -p "$2"; rm -rf "$2/$name"; cp -R "$folder" "$2/$name"; echo "$name"
-done < "$work/found"
-"""
 router = APIRouter(prefix="/v2/box/{box_id}/config/skills")
 
 
 @router.post("")
-async def add(used: UsedBox, server: GitHubServer, body: AddSkill) -> dict[str, Any]:
+async def add(used: UsedBox, body: AddSkill) -> dict[str, Any]:
     """One more skill."""
     if len(used.entry.enabled_skills) >= MAX_SKILLS:
         raise TooLarge(f"a box has {MAX_SKILLS} skills at most")
-    fresh = await install(used.box, server.host, body.skill_id)
+    fresh = await install(used.box, used.boxes.github.host, body.skill_id)
     used.boxes.save(used.entry, enabled_skills=tuple(dict.fromkeys((*used.entry.enabled_skills, *fresh))))
     return {}
 
@@ -49,17 +32,3 @@ async def remove(named: NamedBox, owner: str, repository: str, skill: str) -> di
         await named.box.remove(f"{FOLDER}/{skill}")
         named.boxes.save(named.entry, enabled_skills=tuple(known for known in named.entry.enabled_skills if known != ident))
     return {}
-
-
-async def install(box: Box, host: str, source: str) -> list[str]:
-    """Fetch one skill, or all of a repository; returns the ids of what is there now. Raises BadInput."""
-    owner, repository, *name = source.split("/")
-    argv = ["sh", "-c", _INSTALL, "sh", f"https://{host}/{owner}/{repository}", FOLDER, *(name or [""])]
-    result = await box.exec(Command(argv, env={"GIT_TERMINAL_PROMPT": "0"}), timeout_s=_DEADLINE_S)
-    if result.exit_code:
-        said = result.stderr.decode("utf-8", "replace").strip()[-1000:]
-        raise BadInput(f"skill {source} could not be fetched: {said or f'exit code {result.exit_code}'}")
-    names = [line for line in result.stdout.decode("utf-8", "replace").splitlines() if line]
-    if not names:
-        raise BadInput(f"skill {source}: there is no folder with a SKILL.md of that name")
-    return [f"{owner}/{repository}/{name}" for name in names[:MAX_SKILLS]]

@@ -24,7 +24,6 @@ from websockets.asyncio.client import ClientConnection, connect
 from runner.api.boxes import Boxes
 from runner.api.entries import Visit
 from runner.api.errors import Missing
-from sandbox.box import Box
 from sandbox.errors import NothingListens, SandboxError
 from sandbox.gateway.connection import Connection
 from sandbox.gateway.errors import UpstreamFailed

@@ -7,9 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import jsonschema
-from jsonschema.protocols import Validator
-from jsonschema.validators import extend, validator_for
+import jsonschema  # type: ignore[import-untyped]
+from jsonschema.validators import extend, validator_for  # type: ignore[import-untyped]
 from referencing import Registry
 
 MAX_OUTPUT = 4 << 20
@@ -25,7 +24,7 @@ class DoesNotFit(ValueError):
 def check_schema(schema: Mapping[str, Any]) -> None:
     """Raises ValueError if it is no JSON Schema."""
     try:
-        validator_for(schema, jsonschema.Draft202012Validator).check_schema(schema)
+        validator_for(schema, jsonschema.Draft202012Validator).check_schema(dict(schema))
     except jsonschema.SchemaError as error:
         raise ValueError(f"json_schema: {error.message}") from error
     except RecursionError as error:
@@ -55,8 +54,6 @@ def _parsed(output: str) -> Any:
     raise DoesNotFit(f"the output is no JSON: {output[:300]!r}")
 
 
-def _validator(schema: Mapping[str, Any]) -> Validator:
+def _validator(schema: Mapping[str, Any]) -> Any:
     kind = validator_for(schema, jsonschema.Draft202012Validator)
-    quick: Any = extend(kind, dict.fromkeys(_UNCHECKED, lambda *_: None))
-    validator: Validator = quick(schema, registry=Registry())  # which fetches nothing from anywhere
-    return validator
+    return extend(kind, dict.fromkeys(_UNCHECKED, lambda *_: None))(schema, registry=Registry())  # which fetches nothing from anywhere

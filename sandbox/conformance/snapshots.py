@@ -13,7 +13,9 @@ async def _snapshot(driver: Driver) -> None:
     async with a_box(driver) as box:
         await box.write_file("kept", b"1")
         await box.write_file("gone", b"1")
+        await box.write_file("large", b"x" * 3_000_000)
         snapshot = await box.snapshot()
+        expect(3_000_000 <= await driver.snapshot_bytes(snapshot) < 30_000_000, True, "a snapshot of 3 MB has that size")
         await box.write_file("kept", b"2")
         await box.remove("gone")
         async with (

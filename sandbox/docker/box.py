@@ -25,7 +25,7 @@ from sandbox.watch import Watch, bytes_below
 if TYPE_CHECKING:
     from sandbox.docker.driver import DockerDriver
 
-_END_S = 3.0
+_END_S = 3
 _NOWHERE = Path("/nonexistent")
 
 

@@ -95,6 +95,10 @@ class DockerDriver(StoredDriver[DockerBox]):
         box_id, _ = self.store.new_box(None)
         return await self.start(self.record(box_id, spec, base=base), spec.attach_headers)
 
+    async def snapshot_bytes(self, snapshot_id: str) -> int:
+        self.store.layer(snapshot_id)
+        return await self.engine.added_bytes(self.snapshot_tag(snapshot_id))
+
     async def delete_snapshot(self, snapshot_id: str) -> None:
         await super().delete_snapshot(snapshot_id)
         await self.engine.untag(self.snapshot_tag(snapshot_id))

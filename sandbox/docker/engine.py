@@ -135,7 +135,7 @@ class Engine:
         with contextlib.suppress(Gone):
             await self._call(lambda: self._client.api.stop(container, timeout=0))
 
-    async def ended(self, container: str, patience_s: float) -> None:
+    async def ended(self, container: str, patience_s: int) -> None:
         """Wait until a container has ended, but not for long."""
         with contextlib.suppress(SandboxError):
             await self._call(lambda: self._client.api.wait(container, timeout=patience_s))
@@ -144,6 +144,11 @@ class Engine:
         """What a container has written, by the engine's own count."""
         found = await self._call(lambda: self._client.api.containers(all=True, size=True, filters={"id": container}))
         return int(found[0].get("SizeRw", 0)) if found else 0
+
+    async def added_bytes(self, tag: str) -> int:
+        """Bytes of an image's newest layer."""
+        history = await self._call(lambda: self._client.api.history(tag))
+        return int(history[0]["Size"]) if history else 0
 
     async def inspect(self, container: str) -> dict[str, Any]:
         """What the engine knows of a container."""
