@@ -30,7 +30,7 @@ def _environment_of_our_own() -> None:
     os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "BOX_DRIVER": "bubblewrap"}
 
 
-def _short_folder() -> Iterator[Path]:
+def short_folder() -> Iterator[Path]:
     """A short folder that the users of boxes can pass through: pytest's own are closed to others, and sockets need short paths."""
     folder = Path(tempfile.mkdtemp(prefix="bx-"))
     folder.chmod(0o755)
@@ -43,13 +43,13 @@ def _short_folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def short_tmp() -> Iterator[Path]:
     """A folder for the tests of a module."""
-    yield from _short_folder()
+    yield from short_folder()
 
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A data directory for one test."""
-    yield from _short_folder()
+    yield from short_folder()
 
 
 class Valkey:
@@ -112,6 +112,6 @@ def repository(tmp_path: Path) -> Callable[..., Repository]:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """`box-review serve`, running for all tests that only ask it for reviews."""
-    for folder in _short_folder():
+    for folder in short_folder():
         with Server(folder / "data") as running:
             yield running

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from runner.api.wire import Webhook
-from sandbox.gateway.errors import GatewayError
+from sandbox.gateway.errors import BadHeaders, BadName, GatewayError, Refused
 from sandbox.gateway.gateway import Gateway
 
 log = structlog.get_logger()
@@ -60,8 +60,14 @@ class Webhooks:
             await asyncio.sleep(wait_s)
             try:
                 status = await self._gateway.post(webhook.url, self._headers(tenant, webhook, body), body, TIMEOUT_S)
+            except (Refused, BadName, BadHeaders) as error:
+                told(str(error))  # which another try will not change
+                return
             except GatewayError as error:
                 problem = str(error)
+            except Exception:  # a boundary: nobody waits for it
+                log.exception("a webhook could not be sent")
+                return
             else:
                 if 200 <= status < 300:
                     told(None)

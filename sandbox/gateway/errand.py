@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from sandbox.gateway.access import Host
 from sandbox.gateway.errors import BadName, UpstreamFailed
-from sandbox.gateway.headers import AttachedHeaders
+from sandbox.gateway.headers import AttachedHeaders, Headers
 from sandbox.gateway.names import Target, parse_host
 from sandbox.gateway.policy import NetworkPolicy
 from sandbox.gateway.resolve import find_route, open_route
@@ -24,7 +24,7 @@ def check_url(url: str) -> None:
 
 def check_headers(headers: Mapping[str, str]) -> None:
     """Raises BadHeaders if they would break a request."""
-    AttachedHeaders({"host.invalid": headers})
+    _checked(headers)
 
 
 async def post(host: Host, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> int:
@@ -36,7 +36,7 @@ async def post(host: Host, url: str, headers: Mapping[str, str], body: bytes, ti
         UpstreamFailed: it cannot be reached, or did not answer in time.
     """
     target, tls, path = _taken_apart(url)
-    extra = AttachedHeaders({target.host: headers}).for_host(target.host)
+    extra = _checked(headers)
     try:
         async with asyncio.timeout(timeout_s):
             route = await find_route(target, _ANYWHERE, host.settings, host.resolver)
@@ -53,6 +53,10 @@ async def post(host: Host, url: str, headers: Mapping[str, str], body: bytes, ti
                 upstream.abort()
     except TimeoutError as error:
         raise UpstreamFailed(f"{target.host} did not answer within {timeout_s:g} s", 504) from error
+
+
+def _checked(headers: Mapping[str, str]) -> Headers:
+    return AttachedHeaders({"host.invalid": headers}).for_host("host.invalid")
 
 
 def _taken_apart(url: str) -> tuple[Target, bool, bytes]:

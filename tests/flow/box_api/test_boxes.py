@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import time
 import urllib.error
 import urllib.request
-import warnings
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
 
@@ -22,35 +20,8 @@ from websockets.sync.client import connect
 from bot import boxes
 from bot.errors import Refused
 from bot.keys import Keys
+from tests.flow.box_api.conftest import until
 from tests.server import Server
-
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:connect:DeprecationWarning",  # how the client calls a newer websockets
-    "ignore:.*unclosed.*:ResourceWarning",  # as programs do, the tests leave the closing of its connections to the end
-    "ignore::pytest.PytestUnraisableExceptionWarning",
-)
-
-
-@pytest.fixture(scope="module")
-def served(short_tmp: Path) -> Iterator[Server]:
-    with Server(short_tmp / "d", BOX_API_KEYS="box_one,box_two") as server:
-        yield server
-    with warnings.catch_warnings():  # here, or a test of another module would be told of these connections
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
-
-
-@pytest.fixture
-def account(served: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UPSTASH_BOX_BASE_URL", served.url)
-    monkeypatch.setenv("UPSTASH_BOX_API_KEY", "box_one")
-
-
-@pytest.fixture
-def box(account: None) -> Iterator[Box]:
-    with Box.create() as made:
-        yield made
-        made.delete()
 
 
 def test_box_is_made_ready_listed_and_deleted(account: None) -> None:
@@ -163,24 +134,17 @@ def test_session_streams_both_ways_on_a_terminal_and_dies_with_its_connection(bo
 def test_session_is_signalled_resized_and_ended_with_all_it_started(box: Box) -> None:
     heard: list[bytes] = []
     with box.exec.session(cmd="trap 'stty size' WINCH; echo up; while :; do sleep 0.05; done", tty=True, on_stdout=heard.append) as session:
-        _until(lambda: b"up" in b"".join(heard))
+        until(lambda: b"up" in b"".join(heard))
         session.resize(rows=50, cols=120)
-        _until(lambda: b"50 120" in b"".join(heard))
+        until(lambda: b"50 120" in b"".join(heard))
         session.kill("TERM")
         assert session.wait() != 0
     heard.clear()
     with box.exec.session(cmd="trap '' TERM; sleep 61 & echo up; wait; sleep 62", on_stdout=heard.append) as session:
-        _until(lambda: b"up" in b"".join(heard))
+        until(lambda: b"up" in b"".join(heard))
         session.terminate(grace_ms=300)
         assert session.wait() != 0
     assert "sleep" not in box.exec.command("cat /proc/[0-9]*/comm | grep -v '^cat$'").result
-
-
-def _until(happened: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 10
-    while not happened():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
 
 
 def test_git_clones_commits_and_pushes(box: Box) -> None:
