@@ -40,7 +40,7 @@ def served(outside: Recorder) -> Iterator[Server]:
         "BOX_API_KEYS": "box_one,box_two",
         "BOX_ALLOW_PRIVATE": "127.0.0.1/32",
         "BOX_ALLOWED_PORTS": f"80,443,{outside.port}",
-        "GITHUB_API_URL": outside.url("/github"),
+        "GITHUB_API_URL": f"http://localhost:{outside.port}/github",
     }
     for folder in short_folder():
         with Server(folder / "d", **settings) as server:

@@ -103,7 +103,7 @@ def test_session_goes_on_in_the_next_run(agent: Box) -> None:
 
 def test_structured_output_fits_its_schema_or_is_an_error(agent: Box) -> None:
     assert agent.agent.run(prompt="json 3", response_schema=Counted).result == Counted(count=3)
-    with pytest.raises(BoxError, match="does not fit json_schema: .*count"):
+    with pytest.raises(BoxError, match=r"does not fit json_schema: .*count"):
         agent.agent.run(prompt="wrong", response_schema=Counted)
 
 
