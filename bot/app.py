@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from redis.exceptions import RedisError
 
-from bot import api, boxes
+from bot import api, boxes, openapi
 from bot.errors import Refused
 from bot.keys import Keys
 from bot.queue import connect
@@ -34,11 +34,13 @@ def create_app(settings: BotSettings) -> FastAPI:
             keys=Keys.of(settings), redis=redis, sources=sources, reviews=Reviews(redis, sources, settings.artifacts_url)
         )
         app.state.hosts = boxes.Hosts(app.state.service.reviews)
+        app.state.description = openapi.Description(app, app.state.hosts)
         yield
         await app.state.hosts.close()
         await redis.aclose(close_connection_pool=True)
 
-    app = FastAPI(title="box-review", version=__version__, lifespan=lifespan, redirect_slashes=False)
+    app = FastAPI(title="box-review", version=__version__, lifespan=lifespan, redirect_slashes=False, openapi_url=None)
+    app.include_router(openapi.router)
     app.include_router(api.health)
     app.include_router(api.router)
     app.include_router(boxes.router)

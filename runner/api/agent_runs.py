@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import mimetypes
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -47,7 +46,7 @@ class AttachedFile:
         """From base64. Raises BadInput, TooLarge."""
         try:
             return cls(name or "", media_type, base64.b64decode(data, validate=True)).checked()
-        except binascii.Error as error:
+        except ValueError as error:
             raise BadInput(f"files: not base64: {error}") from error
 
     def checked(self) -> AttachedFile:

@@ -37,7 +37,7 @@ async def _webhooks(connection: HTTPConnection) -> Webhooks:
     return webhooks
 
 
-async def _tenant(x_box_tenant: Annotated[str, Header()]) -> str:
+async def _tenant(x_box_tenant: Annotated[str, Header(include_in_schema=False)]) -> str:
     """Who calls, as the front found by the key; only the front can reach this server."""
     return x_box_tenant
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import errno
 import os
 from datetime import UTC, datetime
@@ -52,7 +51,7 @@ async def write(used: UsedBox, body: WriteFile) -> dict[str, Any]:
     """Replace a file in one step; its folders are made."""
     try:
         data = base64.b64decode(body.content, validate=True) if body.encoding else body.content.encode("utf-8", "surrogatepass")
-    except binascii.Error as error:
+    except ValueError as error:
         raise BadInput(f"content: not base64: {error}") from error
     await used.box.write_file(_full(body.path), data)
     return {}

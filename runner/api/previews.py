@@ -14,7 +14,7 @@ from runner.api.errors import BadInput
 from runner.api.wire import Preview
 
 router = APIRouter(prefix="/v2/box/{box_id}/preview")
-PublicUrl = Annotated[str, Header(alias="x-box-public-url")]
+PublicUrl = Annotated[str, Header(alias="x-box-public-url", include_in_schema=False)]
 """The front's pattern of public URLs; `*` stands for box and port."""
 
 

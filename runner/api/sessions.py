@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import contextlib
 import json
 import secrets
@@ -146,7 +145,7 @@ async def _hear(socket: WebSocket, process: Process) -> None:
                     ending = ending or asyncio.create_task(_terminate(process, frame.graceMs / 1000))
                 else:
                     await _act(process, frame)
-            except (ValidationError, binascii.Error, SandboxError) as error:
+            except (ValidationError, ValueError, SandboxError) as error:
                 await _send(socket, type="warning", message=str(error))
     except (WebSocketDisconnect, RuntimeError, KeyError):
         return

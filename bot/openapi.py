@@ -1,0 +1,84 @@
+"""The description of all that the server answers to: reviews, which the front answers itself, and boxes, which a host does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import httpx
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+
+from bot.boxes import Hosts
+from bot.errors import Refused
+
+FRESH_S = 60.0
+_TIMEOUT_S = 10.0
+_ERROR = {
+    "description": "Refused; the text says what was wrong.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+}
+_ERROR_SCHEMA = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+_KEY = {"type": "apiKey", "in": "header", "name": "X-Box-Api-Key"}
+router = APIRouter(include_in_schema=False)
+
+
+class Description:
+    """The OpenAPI document, put together anew now and then."""
+
+    def __init__(self, app: FastAPI, hosts: Hosts) -> None:
+        self._app, self._hosts = app, hosts
+        self._known: dict[str, Any] | None = None
+        self._at = 0.0
+        self._lock = asyncio.Lock()
+
+    async def get(self) -> dict[str, Any]:
+        """The document; without the boxes' part while no host is up."""
+        async with self._lock:
+            if self._known is None or time.monotonic() - self._at > FRESH_S:
+                boxes = await self._boxes()
+                whole = _joined(self._app.openapi(), boxes)
+                if not boxes:
+                    return whole
+                self._known, self._at = whole, time.monotonic()
+            return self._known
+
+    async def _boxes(self) -> dict[str, Any]:
+        try:
+            client = self._hosts.client(await self._hosts.socket())
+            answer = await client.get("http://host/openapi.json", timeout=_TIMEOUT_S)
+            found: dict[str, Any] = answer.raise_for_status().json()
+        except (Refused, httpx.HTTPError, ValueError):
+            return {}
+        return found
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> dict[str, Any]:
+    """The document."""
+    description: Description = request.app.state.description
+    return await description.get()
+
+
+@router.get("/docs")
+async def docs() -> HTMLResponse:
+    """A page to read it."""
+    return get_swagger_ui_html(openapi_url="/openapi.json", title="box-review")
+
+
+def _joined(reviews: dict[str, Any], boxes: dict[str, Any]) -> dict[str, Any]:
+    """Both parts as one document; what is refused says so in one shape."""
+    paths = {**reviews["paths"], **{path: _told(methods) for path, methods in boxes.get("paths", {}).items()}}
+    schemas = {**reviews.get("components", {}).get("schemas", {}), **boxes.get("components", {}).get("schemas", {}), "Error": _ERROR_SCHEMA}
+    return {**reviews, "paths": paths, "components": {"schemas": schemas, "securitySchemes": {"key": _KEY}}, "security": [{"key": []}]}
+
+
+def _told(methods: dict[str, Any]) -> dict[str, Any]:
+    return {method: operation | {"responses": _responses(operation["responses"])} for method, operation in methods.items()}
+
+
+def _responses(known: dict[str, Any]) -> dict[str, Any]:
+    refusals = dict.fromkeys(("400", "401", "404", "409", "413"), _ERROR)
+    return {status: response for status, response in known.items() if status != "422"} | refusals
