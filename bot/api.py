@@ -9,13 +9,14 @@ from typing import Annotated
 
 from arq.connections import ArqRedis
 from box_review import ReviewRecord, ReviewRequest
+from box_review.keys import Key, NewKey
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
 
 from bot.errors import NoSuchReview, Refused
-from bot.keys import Keys
+from bot.keys import Authorized, Keys
 from bot.reviews import Reviews
 from bot.sources import Sources
 
@@ -39,6 +40,12 @@ class Accepted(BaseModel):
     review_id: str
 
 
+class KeyList(BaseModel):
+    """Answer to a question for keys."""
+
+    keys: list[Key]
+
+
 class SourceKept(BaseModel):
     """Answer to an upload."""
 
@@ -52,15 +59,12 @@ def service_of(request: Request) -> Service:
     return service
 
 
-async def authorized(request: Request, x_box_api_key: Annotated[str | None, Header()] = None) -> Service:
+async def authorized(request: Request, _: Authorized) -> Service:
     """The service, for callers with a key. Raises Refused."""
-    service = service_of(request)
-    if not service.keys.accept(x_box_api_key):
-        raise Refused("the API key is missing or wrong; send it as X-Box-Api-Key", 401)
-    return service
+    return service_of(request)
 
 
-Authorized = Annotated[Service, Depends(authorized)]
+Allowed = Annotated[Service, Depends(authorized)]
 ReviewIdPath = Annotated[str, Path(max_length=64)]
 Sha256Path = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 
@@ -90,19 +94,19 @@ async def ready(request: Request, response: Response) -> dict[str, str]:
 
 
 @router.head("/sources/{sha256}")
-async def has_source(sha256: Sha256Path, service: Authorized) -> Response:
+async def has_source(sha256: Sha256Path, service: Allowed) -> Response:
     """Whether an archive needs no upload."""
     return Response(status_code=200 if await service.sources.has(sha256) else 404)
 
 
 @router.put("/sources/{sha256}", status_code=201)
-async def put_source(sha256: Sha256Path, request: Request, service: Authorized) -> SourceKept:
+async def put_source(sha256: Sha256Path, request: Request, service: Allowed) -> SourceKept:
     """Upload an archive, streamed."""
     return SourceKept(sha256=sha256, size=await service.sources.keep(sha256, request.stream()))
 
 
 @router.post("/reviews", status_code=202, openapi_extra={"requestBody": REQUEST_BODY})
-async def create_review(request: Request, service: Authorized) -> Accepted:
+async def create_review(request: Request, service: Allowed) -> Accepted:
     """Queue a review of an uploaded change."""
     # Read by hand: FastAPI would take in the whole body before it looks at the key.
     body = bytearray()
@@ -119,14 +123,14 @@ async def create_review(request: Request, service: Authorized) -> Accepted:
 
 
 @router.get("/reviews/{review_id}")
-async def get_review(review_id: ReviewIdPath, service: Authorized) -> ReviewRecord:
+async def get_review(review_id: ReviewIdPath, service: Allowed) -> ReviewRecord:
     """The review as it stands; `status` says whether it is over."""
     _check_id(review_id)
     return await service.reviews.record(review_id)
 
 
 @router.delete("/reviews/{review_id}")
-async def cancel_review(review_id: ReviewIdPath, service: Authorized) -> ReviewRecord:
+async def cancel_review(review_id: ReviewIdPath, service: Allowed) -> ReviewRecord:
     """Stop a review; returns what became of it."""
     _check_id(review_id)
     return await service.reviews.cancel(review_id)
@@ -134,7 +138,7 @@ async def cancel_review(review_id: ReviewIdPath, service: Authorized) -> ReviewR
 
 @router.get("/reviews/{review_id}/events")
 async def review_events(
-    review_id: ReviewIdPath, service: Authorized, last_event_id: Annotated[str, Header(pattern=r"^\d+(-\d+)?$")] = "0"
+    review_id: ReviewIdPath, service: Allowed, last_event_id: Annotated[str, Header(pattern=r"^\d+(-\d+)?$")] = "0"
 ) -> StreamingResponse:
     """Events of a review as they come (SSE), from the first or from after `Last-Event-ID`."""
     _check_id(review_id)
@@ -153,3 +157,22 @@ def _check_id(review_id: str) -> None:
     """Ids become names of keys and files."""
     if not (review_id.startswith("rv-") and review_id[3:].isalnum() and review_id.isascii()):
         raise NoSuchReview(review_id)
+
+
+@router.post("/keys")
+async def make_key(caller: Authorized, service: Allowed, body: NewKey) -> Key:
+    """A new key; its secret is told this once."""
+    return await service.keys.make(caller, body.name, read_only=body.read_only, new_tenant=body.new_tenant, expires_in_s=body.expires_in_s)
+
+
+@router.get("/keys", response_model_exclude_none=True)
+async def list_keys(caller: Authorized, service: Allowed) -> KeyList:
+    """The keys that this key has made, without their secrets."""
+    return KeyList(keys=await service.keys.made(caller))
+
+
+@router.delete("/keys/{key_id}")
+async def remove_key(caller: Authorized, service: Allowed, key_id: str) -> dict[str, str]:
+    """Accept a key no more."""
+    await service.keys.remove(caller, key_id)
+    return {}

@@ -11,8 +11,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from redis.exceptions import RedisError
+from starlette.exceptions import HTTPException
 
 from bot import api, boxes, openapi
+from bot.audit import Audit
 from bot.errors import Refused
 from bot.keys import Keys
 from bot.queue import connect
@@ -31,7 +33,7 @@ def create_app(settings: BotSettings) -> FastAPI:
         redis = connect(settings.redis_url)
         sources = Sources(settings.artifacts_url, settings.box_max_source_bytes)
         app.state.service = api.Service(
-            keys=Keys.of(settings), redis=redis, sources=sources, reviews=Reviews(redis, sources, settings.artifacts_url)
+            keys=Keys.of(settings, redis), redis=redis, sources=sources, reviews=Reviews(redis, sources, settings.artifacts_url)
         )
         app.state.hosts = boxes.Hosts(app.state.service.reviews)
         app.state.description = openapi.Description(app, app.state.hosts)
@@ -46,7 +48,10 @@ def create_app(settings: BotSettings) -> FastAPI:
     app.include_router(boxes.router)
     app.state.public_url = settings.box_public_url
     app.add_middleware(boxes.Visitors, public_url=settings.box_public_url)
+    if settings.audit_log is not None:
+        app.add_middleware(Audit, file=settings.audit_log)
     app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(HTTPException, _unknown)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(RedisError, _unavailable)
     return app
@@ -55,6 +60,11 @@ def create_app(settings: BotSettings) -> FastAPI:
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     status = error.status_code if isinstance(error, Refused) else 500
     return JSONResponse({"error": str(error)}, status)
+
+
+async def _unknown(request: Request, error: Exception) -> JSONResponse:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return JSONResponse({"error": f"{request.method} {request.url.path} is not available on this server"}, status)
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:

@@ -9,11 +9,10 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator
-from typing import Annotated
 
 import httpx
 import websockets
-from fastapi import APIRouter, Depends, Header, Request, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Request, WebSocket, WebSocketDisconnect
 from fastapi.requests import HTTPConnection
 from fastapi.responses import Response, StreamingResponse
 from starlette.background import BackgroundTask
@@ -22,6 +21,7 @@ from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.typing import Subprotocol
 
 from bot.errors import Refused
+from bot.keys import Authorized
 from bot.reviews import Reviews
 
 CONNECT_S = 10.0
@@ -63,17 +63,6 @@ class Hosts:
         await asyncio.gather(*(client.aclose() for client in self._clients.values()))
 
 
-async def _tenant(connection: HTTPConnection, x_box_api_key: Annotated[str | None, Header()] = None) -> str:
-    """Whose key it is. Raises Refused."""
-    tenant: str | None = connection.app.state.service.keys.tenant(x_box_api_key)
-    if tenant is None:
-        raise Refused("the API key is missing or wrong; send it as X-Box-Api-Key", 401)
-    return tenant
-
-
-Tenant = Annotated[str, Depends(_tenant)]
-
-
 def _hosts(connection: HTTPConnection) -> Hosts:
     hosts: Hosts = connection.app.state.hosts
     return hosts
@@ -81,17 +70,17 @@ def _hosts(connection: HTTPConnection) -> Hosts:
 
 @router.api_route("/v2/box", methods=_METHODS)
 @router.api_route("/v2/box/{rest:path}", methods=_METHODS)
-async def forward(request: Request, tenant: Tenant) -> Response:
+async def forward(request: Request, caller: Authorized) -> Response:
     """Pass one request of a tenant on, and its answer back."""
     return await _pass_on(
-        request, _headers(request, [("x-box-tenant", tenant), ("x-box-public-url", _pattern(request))], {"accept-encoding"})
+        request, _headers(request, [("x-box-tenant", caller.tenant), ("x-box-public-url", _pattern(request))], {"accept-encoding"})
     )
 
 
 @router.websocket("/v2/box/{rest:path}")
-async def forward_socket(socket: WebSocket, tenant: Tenant) -> None:
+async def forward_socket(socket: WebSocket, caller: Authorized) -> None:
     """Pass a WebSocket of a tenant on, both ways."""
-    await _pass_socket_on(socket, [("x-box-tenant", tenant)])
+    await _pass_socket_on(socket, [("x-box-tenant", caller.tenant)])
 
 
 class Visitors:

@@ -19,6 +19,7 @@ class BotSettings(BaseSettings):
         box_artifacts_url: folder or fsspec URL shared with the runner hosts.
         box_api_keys: keys that clients may use, separated by commas; empty: one is made and kept in the data directory.
         box_max_source_bytes: largest archive a client may upload.
+        box_audit_log: where each call is written down as a line of JSON; `off` for nowhere; empty for `audit.jsonl` in the data directory.
         box_public_url: pattern of the URLs of ports in boxes, whose first `*` stands for box and port and is a label of the host name;
             empty for `http://*.localhost` at the port that was asked.
         host, port: where to listen.
@@ -31,6 +32,7 @@ class BotSettings(BaseSettings):
     box_artifacts_url: str | None = None
     box_api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     box_max_source_bytes: Annotated[int, Field(ge=1 << 20)] = 4 << 30
+    box_audit_log: str = ""
     box_public_url: Annotated[str, Field(pattern=r"^$|^https?://\*\.[A-Za-z0-9.-]+(:\d+)?$")] = ""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8380
@@ -41,6 +43,11 @@ class BotSettings(BaseSettings):
     def artifacts_url(self) -> str:
         """Where artifacts go."""
         return self.box_artifacts_url or str(self.box_data_dir / "artifacts")
+
+    @property
+    def audit_log(self) -> Path | None:
+        """Where calls are written down, None for nowhere."""
+        return None if self.box_audit_log == "off" else Path(self.box_audit_log or self.box_data_dir / "audit.jsonl")
 
     @field_validator("box_api_keys", mode="before")
     @classmethod

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import contextlib
 import json
-import secrets
 import signal
 from typing import Annotated, Any, Literal
 
@@ -14,8 +13,9 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import Field, TypeAdapter, ValidationError
 
 from runner.api.context import UsedBox
+from runner.api.runs import OpenRun
 from runner.api.wire import FORBIDDEN_ENV, Body, Text
-from runner.api.work import folder_of
+from runner.api.work import folder_of, spoken
 from sandbox.box import Command, Process
 from sandbox.errors import SandboxError
 
@@ -102,8 +102,10 @@ async def exec_session(socket: WebSocket, used: UsedBox) -> None:
     try:
         async with used.box.start(command) as process:
             if pid := await process.pid():
-                await _send(socket, type="started", pid=pid, execId=secrets.token_hex(8))
-                await _serve(socket, process)
+                with used.boxes.runs.keep(used.entry, "shell", spoken(command)) as working:
+                    working.on_cancel = process.kill
+                    await _send(socket, type="started", pid=pid, execId=working.run.id)
+                    await _serve(socket, process, working)
             else:
                 said = b"".join([data async for _, data in process.output()])
                 await _refuse(socket, said.decode("utf-8", "replace").strip())
@@ -111,10 +113,10 @@ async def exec_session(socket: WebSocket, used: UsedBox) -> None:
         await _refuse(socket, str(error))
 
 
-async def _serve(socket: WebSocket, process: Process) -> None:
+async def _serve(socket: WebSocket, process: Process, working: OpenRun) -> None:
     """Both directions, until the program has ended or the caller is gone."""
     hearing = asyncio.ensure_future(_hear(socket, process))
-    telling = asyncio.ensure_future(_tell(socket, process))
+    telling = asyncio.ensure_future(_tell(socket, process, working))
     try:
         await asyncio.wait([hearing, telling], return_when=asyncio.FIRST_COMPLETED)
         if telling.done():
@@ -127,10 +129,11 @@ async def _serve(socket: WebSocket, process: Process) -> None:
         await asyncio.gather(hearing, telling, return_exceptions=True)
 
 
-async def _tell(socket: WebSocket, process: Process) -> None:
+async def _tell(socket: WebSocket, process: Process, working: OpenRun) -> None:
     async for name, data in process.output():
         await _send(socket, type=name, data=base64.b64encode(data).decode())
     code = await process.wait()
+    working.run.status = "completed" if code == 0 else "failed"
     await _send(socket, type="exit", code=code if code >= 0 else 128 - code)
     await socket.close(1000)
 

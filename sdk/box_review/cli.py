@@ -9,6 +9,7 @@ Exit codes: 0 nothing at or above --fail-on; 1 something; 2 the command or what 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.metadata
 import os
 import shutil
@@ -34,6 +35,7 @@ from box_review.source import Change, find_change
 
 ENTRY_POINTS = "box_review.commands"
 APPLICATION_COMMANDS = ("serve", "doctor")
+BOX_COMMANDS = ("box", "keys")
 INSTALL = "this command needs the application: pipx install box-review (only the SDK is installed here)"
 OK, FOUND, USAGE, INCOMPLETE = 0, 1, 2, 3
 INTERRUPTED = 130
@@ -43,9 +45,12 @@ class _Commands(click.Group):
     """The commands of the SDK and, where it is installed, of the application."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *APPLICATION_COMMANDS])
+        return sorted([*super().list_commands(ctx), *APPLICATION_COMMANDS, *BOX_COMMANDS])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in BOX_COMMANDS:  # the client of boxes takes half a second to load
+            group: click.Command = getattr(importlib.import_module("box_review.box_cli"), cmd_name)
+            return group
         if cmd_name not in APPLICATION_COMMANDS:
             return super().get_command(ctx, cmd_name)
         try:

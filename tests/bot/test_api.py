@@ -103,9 +103,9 @@ async def test_request_without_end_is_refused(http: httpx.AsyncClient) -> None:
     assert answer.status_code == 413
 
 
-def test_empty_key_file_opens_the_server(tmp_path: Path) -> None:
-    assert not Keys([""]).accept(None)
-    assert not Keys([""]).accept("")
+async def test_empty_key_file_opens_the_server(tmp_path: Path) -> None:
+    assert await Keys([""]).caller(None) is None
+    assert await Keys([""]).caller("") is None
     (tmp_path / "api-key").touch()
     with pytest.raises(Misconfigured, match="api-key is empty"):
         own_key(tmp_path)

@@ -313,11 +313,12 @@ def test_bad_input_is_a_clear_error(box: Box, served: Server, method: str, path:
         assert (answer.code, list(json.load(answer))) == (status, ["error"])
 
 
-def test_caller_that_names_another_tenant_is_not_believed(box: Box, served: Server) -> None:
-    owner = Keys(["box_one"]).tenant("box_one")
-    headers = {"X-Box-Api-Key": "box_two", "X-Box-Tenant": owner or ""}
+async def test_caller_that_names_another_tenant_is_not_believed(box: Box, served: Server) -> None:
+    owner = await Keys(["box_one"]).caller("box_one")
+    assert owner is not None
+    headers = {"X-Box-Api-Key": "box_two", "X-Box-Tenant": owner.tenant}
     for path in ("", f"/{box.id}"):
-        answer = httpx.get(f"{served.url}/v2/box{path}", headers=headers, trust_env=False)
+        answer = httpx.get(f"{served.url}/v2/box{path}", headers=headers, trust_env=False)  # noqa: ASYNC210
         assert answer.json() == ([] if not path else {"error": f"no box {box.id!r}"})
 
 

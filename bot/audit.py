@@ -1,0 +1,62 @@
+"""One line for every call of the API: who, what, when, how it ended. For the operator, and for whoever asks afterwards."""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.handlers
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class Audit:
+    """An ASGI layer that writes JSON lines. Neither bodies nor query strings nor keys are in them.
+
+    Args:
+        file: appended to; it may be moved away at any time, a new one is begun.
+    """
+
+    def __init__(self, below: ASGIApp, file: Path) -> None:
+        self._below = below
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        self._lines = logging.Logger("audit")  # of its own: no other setting of logging reaches it
+        self._lines.addHandler(logging.handlers.WatchedFileHandler(file, encoding="utf-8"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket") or not scope["path"].startswith(("/v1/", "/v2/")):
+            await self._below(scope, receive, send)
+            return
+        started, status = time.monotonic(), 0
+
+        async def sent(message: Message) -> None:
+            nonlocal status
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                status = message["status"]
+            elif message["type"] == "websocket.accept":
+                status = 101
+            await send(message)
+
+        scope.setdefault("state", {})
+        try:
+            await self._below(scope, receive, sent)
+        finally:
+            self._lines.info(json.dumps(_line(scope, status, time.monotonic() - started)))
+
+
+def _line(scope: Scope, status: int, took_s: float) -> dict[str, Any]:
+    caller = scope["state"].get("caller")
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "tenant": caller.tenant if caller else None,
+        "key": caller.key_id if caller else None,
+        "from": scope["client"][0] if scope.get("client") else None,
+        "method": scope.get("method", "WebSocket"),
+        "path": scope["path"],
+        "status": status,
+        "ms": round(took_s * 1000, 1),
+    }
