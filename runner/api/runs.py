@@ -85,21 +85,19 @@ class Runs:
             self._ended(run)
 
     def _ended(self, run: Run) -> None:
-        try:
-            self._book.box_of_anyone(run.box_id)
-        except Missing:
-            return  # the box was deleted, and its runs with it
-        self._book.save_run(run)
+        with contextlib.suppress(Missing):
+            self._book.box_of_anyone(run.box_id)  # deleted, it has taken its runs with it
+            self._book.save_run(run)
         if run.webhook is not None:
             self._webhooks.tell(run.customer_id, run.webhook, _told(run), lambda problem: self._was_told(run, problem))
 
     def _was_told(self, run: Run, problem: str | None) -> None:
-        if problem is not None:
-            self._book.log(run.box_id, "system", f"the webhook of run {run.id} was not taken: {problem}", "warn")
         run.webhook = None
         with contextlib.suppress(Missing):
             self._book.run(run.box_id, run.id)  # gone with its box, it must not come back
             self._book.save_run(run)
+            if problem is not None:
+                self._book.log(run.box_id, "system", f"the webhook of run {run.id} was not taken: {problem}", "warn")
 
 
 def _told(run: Run) -> dict[str, Any]:
