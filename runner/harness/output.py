@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 from jsonschema.validators import extend, validator_for  # type: ignore[import-untyped]
 from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 MAX_OUTPUT = 4 << 20
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*?)\n\s*```", re.DOTALL)
@@ -40,7 +41,7 @@ def fit(output: str, schema: Mapping[str, Any]) -> str:
         _validator(schema).validate(value)
     except jsonschema.ValidationError as error:
         raise DoesNotFit(f"the output does not fit json_schema: {error.json_path}: {error.message[:500]}") from error
-    except (RecursionError, LookupError) as error:  # references that lead nowhere, or in a circle
+    except (RecursionError, Unresolvable) as error:  # references that lead nowhere, or in a circle
         raise DoesNotFit(f"the output cannot be checked against json_schema: {type(error).__name__}") from error
     return json.dumps(value)
 

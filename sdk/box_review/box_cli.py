@@ -90,7 +90,11 @@ def shell(name: str) -> None:
     with _errors():
         if not sys.stdin.isatty():
             raise InputError("a shell needs a terminal; `box-review box exec -i BOX sh` reads commands from a pipe")
-        sys.exit(run(_box(name), ["sh", "-c", "command -v bash >/dev/null && exec bash -l; exec sh -l"], tty=True, interactive=True, workdir=None))
+        sys.exit(
+            run(
+                _box(name), ["sh", "-c", "command -v bash >/dev/null && exec bash -l; exec sh -l"], tty=True, interactive=True, workdir=None
+            )
+        )
 
 
 @box.command("cp", short_help="Copy files into or out of a box.")
