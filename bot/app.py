@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from bot import api, boxes, openapi
 from bot.audit import Audit
 from bot.errors import Refused
+from bot.fleet import Fleet
 from bot.keys import Keys
 from bot.queue import connect
 from bot.reviews import Reviews
@@ -35,10 +36,10 @@ def create_app(settings: BotSettings) -> FastAPI:
         app.state.service = api.Service(
             keys=Keys.of(settings, redis), redis=redis, sources=sources, reviews=Reviews(redis, sources, settings.artifacts_url)
         )
-        app.state.hosts = boxes.Hosts(app.state.service.reviews)
-        app.state.description = openapi.Description(app, app.state.hosts)
+        app.state.fleet = Fleet(app.state.service.reviews, settings.box_host_token)
+        app.state.description = openapi.Description(app, app.state.fleet)
         yield
-        await app.state.hosts.close()
+        await app.state.fleet.close()
         await redis.aclose(close_connection_pool=True)
 
     app = FastAPI(title="box-review", version=__version__, lifespan=lifespan, redirect_slashes=False, openapi_url=None)

@@ -1,4 +1,4 @@
-"""The way from the front to the host that holds a box: HTTP, streams and WebSockets, passed on without buffering.
+"""The way from the front to the hosts that hold boxes: HTTP, streams and WebSockets, passed on without buffering.
 
 The key stays here: the host is told whose box it is, and believes nobody else.
 """
@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import websockets
@@ -17,70 +18,71 @@ from fastapi.requests import HTTPConnection
 from fastapi.responses import Response, StreamingResponse
 from starlette.background import BackgroundTask
 from starlette.types import ASGIApp, Receive, Scope, Send
-from websockets.asyncio.client import ClientConnection, unix_connect
+from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.typing import Subprotocol
 
 from bot.errors import Refused
+from bot.fleet import CONNECT_S, TOKEN, Fleet, Place
 from bot.keys import Authorized
-from bot.reviews import Reviews
+from bot.scatter import Scatter
 
-CONNECT_S = 10.0
 SOCKET_OPEN_S = 60.0  # a frozen box wakes meanwhile
 MAX_BODY_BYTES = 1100 << 20  # ten files of 100 MB, and their names
 _HOP = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "host"}
-_OURS = _HOP | {"x-box-api-key", "x-box-tenant", "x-box-visit", "x-box-public-url"}
+_OURS = _HOP | {"x-box-api-key", "x-box-tenant", "x-box-visit", "x-box-public-url", TOKEN}
 _VISIT = re.compile(r"([a-z0-9]+-[0-9]{1,5})\.(.+)")
+MAX_LOOKED_AT_BYTES = 64 << 20
+_OF_ALL = {(method, path) for method in ("GET", "DELETE") for path in ("", "snapshots")} | {("GET", "logs")}
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 router = APIRouter(include_in_schema=False)
-
-
-class Hosts:
-    """Finds the host to ask, and keeps connections to it."""
-
-    def __init__(self, reviews: Reviews) -> None:
-        self._reviews = reviews
-        self._clients: dict[str, httpx.AsyncClient] = {}
-
-    async def socket(self) -> str:
-        """The unix socket of the host that holds the boxes. Raises Refused."""
-        alive = [host for host in await self._reviews.hosts() if host.boxes]
-        if not alive:
-            raise Refused("no host that holds boxes is up; try again shortly", 503)
-        if len(alive) > 1:
-            raise Refused("boxes on several hosts behind one front are not available yet", 503)
-        return alive[0].boxes
-
-    def client(self, socket: str) -> httpx.AsyncClient:
-        """A client for one host."""
-        if socket not in self._clients:
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
-            transport = httpx.AsyncHTTPTransport(uds=socket, limits=limits)
-            self._clients[socket] = httpx.AsyncClient(transport=transport, trust_env=False)
-        return self._clients[socket]
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await asyncio.gather(*(client.aclose() for client in self._clients.values()))
-
-
-def _hosts(connection: HTTPConnection) -> Hosts:
-    hosts: Hosts = connection.app.state.hosts
-    return hosts
 
 
 @router.api_route("/v2/box", methods=_METHODS)
 @router.api_route("/v2/box/{rest:path}", methods=_METHODS)
 async def forward(request: Request, caller: Authorized) -> Response:
-    """Pass one request of a tenant on, and its answer back."""
-    return await _pass_on(
-        request, _headers(request, [("x-box-tenant", caller.tenant), ("x-box-public-url", _pattern(request))], {"accept-encoding"})
-    )
+    """Pass one request of a tenant on, and its answer back; to several hosts where it concerns boxes of several."""
+    fleet = _fleet(request)
+    headers = _headers(request, [("x-box-tenant", caller.tenant), ("x-box-public-url", _pattern(request))], {"accept-encoding"})
+    if len(await fleet.places()) == 1:
+        return await _pass_on(request, (await fleet.places())[0], headers)
+    path = request.path_params.get("rest", "")
+    scatter = Scatter(fleet, caller.tenant)
+    if (request.method, path) in (("POST", ""), ("POST", "from-snapshot")):
+        body = await _whole(request)
+        async with scatter.place_for(body, request.app.state.service.redis) as place:
+            return await _pass_on(request, place, headers, body)
+    if (request.method, path) in _OF_ALL:
+        return await _scattered(request, scatter)
+    first = path.partition("/")[0]
+    place = (await fleet.places())[0] if first in ("", "settings") else await fleet.of_box(caller.tenant, first)
+    return await _pass_on(request, place, headers)
 
 
 @router.websocket("/v2/box/{rest:path}")
 async def forward_socket(socket: WebSocket, caller: Authorized) -> None:
     """Pass a WebSocket of a tenant on, both ways."""
-    await _pass_socket_on(socket, [("x-box-tenant", caller.tenant)])
+    place = await _fleet(socket).of_box(caller.tenant, socket.path_params["rest"].partition("/")[0])
+    await _pass_socket_on(socket, place, [("x-box-tenant", caller.tenant)])
+
+
+async def _scattered(request: Request, scatter: Scatter) -> Response:
+    target = _target(request)
+    kind = (request.method, request.path_params.get("rest", ""))
+    if kind == ("DELETE", ""):
+        return await scatter.delete_boxes(target, await _whole(request))
+    if kind == ("DELETE", "snapshots"):
+        return await scatter.delete_snapshots(target, await _whole(request))
+    return await {"": scatter.list_boxes, "snapshots": scatter.list_snapshots, "logs": scatter.list_logs}[kind[1]](target)
+
+
+async def _whole(request: Request) -> bytes:
+    """A body that is looked at here. Raises Refused beyond the limit."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_LOOKED_AT_BYTES:
+            raise Refused(f"this request may hold {MAX_LOOKED_AT_BYTES >> 20} MB at most", 413)
+    return bytes(body)
 
 
 class Visitors:
@@ -101,13 +103,15 @@ class Visitors:
         elif scope["type"] == "websocket":
             socket = WebSocket(scope, receive, send)
             try:
-                await _pass_socket_on(socket, _headers(socket, [("x-box-visit", visit)]))
+                place = await _fleet(socket).of_visit(visit.rpartition("-")[0])
+                await _pass_socket_on(socket, place, _headers(socket, [("x-box-visit", visit)]))
             except Refused as error:
                 await socket.send_denial_response(Response(f"{error}\n", error.status_code))
         else:
             request = Request(scope, receive, send)
             try:
-                response = await _pass_on(request, _headers(request, [("x-box-visit", visit)]))
+                place = await _fleet(request).of_visit(visit.rpartition("-")[0])
+                response = await _pass_on(request, place, _headers(request, [("x-box-visit", visit)]))
             except Refused as error:
                 response = Response(f"{error}\n", error.status_code)
             await response(scope, receive, send)
@@ -126,20 +130,24 @@ def _pattern(request: Request) -> str:
     return configured or f"http://*.localhost{f':{port}' if port else ''}"
 
 
-async def _pass_on(request: Request, headers: list[tuple[str, str]]) -> Response:
-    """Pass one request to the host of the boxes, and its answer back. Raises Refused."""
-    hosts = _hosts(request)
-    client = hosts.client(await hosts.socket())
+def _fleet(connection: HTTPConnection) -> Fleet:
+    fleet: Fleet = connection.app.state.fleet
+    return fleet
+
+
+async def _pass_on(request: Request, place: Place, headers: list[tuple[str, str]], body: bytes | None = None) -> Response:
+    """Pass one request to a host, and its answer back; `body` if it was read already. Raises Refused."""
+    fleet = _fleet(request)
     has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
     asked = httpx.Request(
         request.method,
-        f"http://host{_target(request)}",
-        headers=headers,
-        content=_limited(request) if has_body else None,
+        f"{place.url}{_target(request)}",
+        headers=[*headers, *fleet.shown(place)],
+        content=body if body is not None else _limited(request) if has_body else None,
         extensions={"timeout": {"connect": CONNECT_S}},  # and no other: a command may be silent for as long as it likes
     )
     try:
-        answer = await client.send(asked, stream=True)
+        answer = await fleet.client(place).send(asked, stream=True)
     except httpx.TransportError as error:
         raise Refused(f"the host of the boxes does not answer: {type(error).__name__}; try again shortly", 503) from error
     response = StreamingResponse(_body(answer), answer.status_code, background=BackgroundTask(answer.aclose))
@@ -179,14 +187,14 @@ def _headers(connection: HTTPConnection, ours: list[tuple[str, str]], without: s
     return [*((name, value) for name, value in connection.headers.items() if name not in dropped), *ours]
 
 
-async def _pass_socket_on(socket: WebSocket, headers: list[tuple[str, str]]) -> None:
-    """Pass a WebSocket to the host of the boxes, both ways. Raises Refused."""
-    path = await _hosts(socket).socket()
+async def _pass_socket_on(socket: WebSocket, place: Place, headers: list[tuple[str, str]]) -> None:
+    """Pass a WebSocket to a host, both ways. Raises Refused."""
+    sent = [(name, value) for name, value in headers if not name.startswith("sec-websocket-")]
     try:
-        upstream = await unix_connect(
-            path,
-            f"ws://host{_target(socket)}",
-            additional_headers=[(name, value) for name, value in headers if not name.startswith("sec-websocket-")],
+        upstream = await _connect(
+            place,
+            _target(socket),
+            additional_headers=[*sent, *_fleet(socket).shown(place)],
             subprotocols=[Subprotocol(word) for word in socket.scope["subprotocols"]] or None,
             open_timeout=SOCKET_OPEN_S,
             max_size=None,
@@ -207,6 +215,11 @@ async def _pass_socket_on(socket: WebSocket, headers: list[tuple[str, str]]) -> 
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
+
+
+def _connect(place: Place, target: str, **about: Any) -> connect:
+    url = f"{place.url.replace('http', 'ws', 1)}{target}"
+    return unix_connect(place.socket, url, **about) if place.socket else connect(url, **about)
 
 
 async def _up(socket: WebSocket, upstream: ClientConnection) -> None:

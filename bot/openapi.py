@@ -11,8 +11,8 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
-from bot.boxes import Hosts
 from bot.errors import Refused
+from bot.fleet import Fleet
 
 FRESH_S = 60.0
 _TIMEOUT_S = 10.0
@@ -28,8 +28,8 @@ router = APIRouter(include_in_schema=False)
 class Description:
     """The OpenAPI document, put together anew now and then."""
 
-    def __init__(self, app: FastAPI, hosts: Hosts) -> None:
-        self._app, self._hosts = app, hosts
+    def __init__(self, app: FastAPI, fleet: Fleet) -> None:
+        self._app, self._fleet = app, fleet
         self._known: dict[str, Any] | None = None
         self._at = 0.0
         self._lock = asyncio.Lock()
@@ -47,8 +47,8 @@ class Description:
 
     async def _boxes(self) -> dict[str, Any]:
         try:
-            client = self._hosts.client(await self._hosts.socket())
-            answer = await client.get("http://host/openapi.json", timeout=_TIMEOUT_S)
+            place = (await self._fleet.places())[0]
+            answer = await self._fleet.client(place).get(f"{place.url}/openapi.json", headers=self._fleet.shown(place), timeout=_TIMEOUT_S)
             found: dict[str, Any] = answer.raise_for_status().json()
         except (Refused, httpx.HTTPError, ValueError):
             return {}

@@ -22,6 +22,7 @@ class BotSettings(BaseSettings):
         box_audit_log: where each call is written down as a line of JSON; `off` for nowhere; empty for `audit.jsonl` in the data directory.
         box_public_url: pattern of the URLs of ports in boxes, whose first `*` stands for box and port and is a label of the host name;
             empty for `http://*.localhost` at the port that was asked.
+        box_host_token: what hosts on other machines want to see.
         host, port: where to listen.
     """
 
@@ -34,6 +35,7 @@ class BotSettings(BaseSettings):
     box_max_source_bytes: Annotated[int, Field(ge=1 << 20)] = 4 << 30
     box_audit_log: str = ""
     box_public_url: Annotated[str, Field(pattern=r"^$|^https?://\*\.[A-Za-z0-9.-]+(:\d+)?$")] = ""
+    box_host_token: Annotated[SecretStr, Field(min_length=16)] | None = None
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8380
     log_level: Literal["debug", "info", "warning", "error"] = "info"

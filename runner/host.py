@@ -16,8 +16,10 @@ from box_review import __version__
 from box_review.jobs import HOSTS, HostReport
 from redis.exceptions import RedisError
 
+from runner.api.boxes import Surroundings
 from runner.api.github_api import Server as GitHub
-from runner.api.server import serving
+from runner.api.server import Network, serving
+from runner.api.shared import Shared
 from runner.artifacts import Artifacts
 from runner.checkout import Checkouts
 from runner.errors import HostMisconfigured, ReviewerFailed
@@ -87,6 +89,7 @@ class Host:
             harnesses=tuple(sorted(self.harnesses)),
             roles=tuple(sorted({role for harness in self.harnesses.values() for role in harness.roles()})),
             boxes=self.boxes,
+            held=len(self.driver.boxes()),
             seen_at=time.time(),
         )
 
@@ -111,7 +114,8 @@ async def open_host(settings: RunnerSettings, redis: ArqRedis, harnesses: Mappin
     async with open_driver(settings) as driver:
         driver.keep_ready(settings.box_standby)
         artifacts = Artifacts(settings.artifacts_url)
-        async with serving(driver, data, GitHub(settings.github_api_url.rstrip("/"))) as socket:
+        surroundings = Surroundings(Shared(redis), GitHub(settings.github_api_url.rstrip("/")))
+        async with serving(driver, data, surroundings, network_of(settings)) as address:
             yield Host(
                 id=await asyncio.to_thread(_host_id, data),
                 settings=settings,
@@ -120,8 +124,19 @@ async def open_host(settings: RunnerSettings, redis: ArqRedis, harnesses: Mappin
                 reviews=Reviews(redis),
                 artifacts=artifacts,
                 checkouts=Checkouts(driver, artifacts, data / "checkouts"),
-                boxes=str(socket),
+                boxes=address,
             )
+
+
+def network_of(settings: RunnerSettings) -> Network | None:
+    """How fronts on other machines reach this host; None if it listens for those of its own machine alone. Raises HostMisconfigured."""
+    if not settings.box_listen:
+        return None
+    if settings.box_host_token is None:
+        raise HostMisconfigured("BOX_LISTEN needs BOX_HOST_TOKEN, the same for all hosts and fronts: whoever has it can use every box")
+    host, _, port = settings.box_listen.rpartition(":")
+    url = settings.box_listen_url or f"http://{settings.box_listen}"
+    return Network(host.strip("[]"), int(port), url, settings.box_host_token)
 
 
 def way_out(settings: RunnerSettings) -> WayOut:

@@ -30,6 +30,9 @@ class RunnerSettings(BaseSettings):
         box_freeze_after_s: idle boxes are frozen in memory (warm) after this, 0 never.
         box_freeze_cold_after_s: idle boxes go to disk (cold) after this, unless that would lose a process.
         box_standby: empty boxes that are kept ready, so that a new one need not be started first.
+        box_listen: `address:port` for fronts on other machines; empty for those of this machine alone.
+        box_listen_url: how they reach it, where that is not `http://` and box_listen.
+        box_host_token: what fronts must show there.
         box_allowed_ports: ports outside that boxes with a network may reach, separated by commas.
         box_allow_private: networks (CIDR, separated by commas) that they may reach although they are private.
         anthropic_api_key, openai_api_key: keys of model providers. They stay in the gateway; no box sees them.
@@ -51,6 +54,9 @@ class RunnerSettings(BaseSettings):
     box_freeze_after_s: Annotated[float, Field(ge=0)] = 600.0
     box_freeze_cold_after_s: Annotated[float, Field(ge=0)] = 3600.0
     box_standby: Annotated[int, Field(ge=0, le=100)] = 2
+    box_listen: Annotated[str, Field(pattern=r"^$|^\S+:\d{1,5}$")] = ""
+    box_listen_url: Annotated[str, Field(pattern=r"^$|^https?://\S+$")] = ""
+    box_host_token: Annotated[SecretStr, Field(min_length=16)] | None = None
     box_allowed_ports: Annotated[frozenset[int], NoDecode, BeforeValidator(_words)] = frozenset({80, 443})
     box_allow_private: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_words)] = ()
     anthropic_api_key: SecretStr | None = None

@@ -15,15 +15,15 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse
+from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
-from runner.api import agent, commands, files, git, github, lifecycle, previews, schedules, sessions, skills, startup
+from runner.api import agent, commands, files, git, github, lifecycle, previews, schedules, sessions, skills, startup, where
 from runner.api.agent_runs import AgentRuns
 from runner.api.book import Book
-from runner.api.boxes import Boxes
+from runner.api.boxes import Boxes, Surroundings
 from runner.api.clock import Clock
 from runner.api.errors import ApiError
-from runner.api.github_api import Server as GitHub
 from runner.api.runs import Runs
 from runner.api.visits import Visits
 from runner.api.webhooks import Webhooks
@@ -34,10 +34,10 @@ from sandbox.gateway.errors import GatewayError
 log = structlog.get_logger()
 
 _STATUS: dict[type[SandboxError], int] = {BadRequest: 400, BoxNotFound: 404, BoxBusy: 409, Unsupported: 400, DiskFull: 507, BoxDead: 502}
-_ROUTES = (agent, commands, files, git, github, previews, schedules, sessions, skills, startup)
+_ROUTES = (agent, commands, files, git, github, previews, schedules, sessions, skills, startup, where)
 
 
-def create_api(driver: Driver, data_dir: Path, server: GitHub) -> FastAPI:
+def create_api(driver: Driver, data_dir: Path, surroundings: Surroundings) -> FastAPI:
     """The application over an open driver; what it knows of boxes lies in `api.sqlite` of the data directory."""
 
     @contextlib.asynccontextmanager
@@ -45,11 +45,11 @@ def create_api(driver: Driver, data_dir: Path, server: GitHub) -> FastAPI:
         async with contextlib.AsyncExitStack() as stack:
             book = Book(data_dir / "api.sqlite")
             stack.callback(book.close)
-            webhooks = app.state.webhooks = Webhooks(driver.gateway, data_dir / "webhook-key")
+            webhooks = app.state.webhooks = Webhooks(driver.gateway, await surroundings.shared.webhook_key())
             stack.push_async_callback(webhooks.settle)
             runs = Runs(book, webhooks)
             runs.end_interrupted()
-            boxes = app.state.boxes = Boxes(driver, book, runs, server)
+            boxes = app.state.boxes = Boxes(driver, book, runs, surroundings)
             stack.push_async_callback(boxes.settle)
             agent_runs = app.state.agent_runs = AgentRuns(boxes)
             stack.push_async_callback(agent_runs.settle)
@@ -65,6 +65,7 @@ def create_api(driver: Driver, data_dir: Path, server: GitHub) -> FastAPI:
         app.include_router(module.router)
     app.add_exception_handler(ApiError, _said(lambda error: getattr(error, "status", 400)))
     app.add_exception_handler(SandboxError, _said(_sandbox_status))
+    app.add_exception_handler(RedisError, _unavailable)
     app.add_exception_handler(HTTPException, _said(lambda error: getattr(error, "status_code", 400)))
     app.add_exception_handler(RequestValidationError, _invalid)
     return app
@@ -93,6 +94,11 @@ def _sandbox_status(error: Exception) -> int:
             return status
     log.error("a box failed", error=str(error), kind=type(error).__name__)
     return 500
+
+
+async def _unavailable(_: Request, error: Exception) -> JSONResponse:
+    log.error("the queue does not answer", error=str(error))
+    return JSONResponse({"error": "the queue cannot be reached; try again shortly"}, 503)
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:

@@ -36,7 +36,6 @@ CREATE TABLE IF NOT EXISTS schedules (id TEXT PRIMARY KEY, box_id TEXT NOT NULL,
 CREATE INDEX IF NOT EXISTS schedules_of ON schedules (box_id);
 CREATE TABLE IF NOT EXISTS visits (box_id TEXT NOT NULL, port INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (box_id, port));
 CREATE TABLE IF NOT EXISTS tokens (box_id TEXT PRIMARY KEY, token TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS env (tenant TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (tenant, name));
 """
 
 
@@ -226,24 +225,6 @@ class Book:
         """Whatever hangs on a deleted box."""
         for table in ("runs", "logs", "schedules", "visits", "tokens"):
             self._db.execute(f"DELETE FROM {table} WHERE box_id = ?", (box_id,))  # noqa: S608
-
-    # Variables of an account
-
-    def env(self, tenant: str) -> dict[str, str]:
-        """All of them."""
-        return dict(self._db.execute("SELECT name, value FROM env WHERE tenant = ? ORDER BY name", (tenant,)).fetchall())
-
-    def set_env(self, tenant: str, values: dict[str, str], *, replace: bool = False) -> None:
-        """Set some; with `replace` there are no others afterwards."""
-        with self._db:
-            self._db.execute("BEGIN")
-            if replace:
-                self._db.execute("DELETE FROM env WHERE tenant = ?", (tenant,))
-            self._db.executemany("INSERT OR REPLACE INTO env VALUES (?, ?, ?)", [(tenant, *pair) for pair in values.items()])
-
-    def unset_env(self, tenant: str, name: str) -> None:
-        """Remove one; no error if it is not set."""
-        self._db.execute("DELETE FROM env WHERE tenant = ? AND name = ?", (tenant, name))
 
 
 def _models(model: type[_M], rows: sqlite3.Cursor) -> Iterator[_M]:

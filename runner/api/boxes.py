@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from runner.api.errors import BadInput, Missing, Taken
 from runner.api.git_box import Clone, clone_into
 from runner.api.github_api import Server as GitHub
 from runner.api.runs import Runs
+from runner.api.shared import Shared
 from runner.api.skill_box import install
 from runner.api.wire import MAX_TTL_S, CreateBox
 from sandbox.box import Box, BoxSpec, BoxState, Freeze
@@ -33,11 +35,20 @@ RUNTIMES = ("node", "python", "golang", "ruby", "rust")
 AGENTS = ("custom",)
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a host has beside its boxes."""
+
+    shared: Shared
+    github: GitHub = field(default_factory=GitHub)
+
+
 class Boxes:
     """Makes, finds, freezes and deletes boxes. One per host."""
 
-    def __init__(self, driver: Driver, book: Book, runs: Runs, github: GitHub) -> None:
-        self.driver, self.book, self.runs, self.github = driver, book, runs, github
+    def __init__(self, driver: Driver, book: Book, runs: Runs, surroundings: Surroundings) -> None:
+        self.driver, self.book, self.runs = driver, book, runs
+        self.github, self.shared = surroundings.github, surroundings.shared
         self._ending: set[asyncio.Future[None]] = set()  # tasks live as long as somebody holds them
 
     async def create(self, tenant: str, wanted: CreateBox) -> BoxEntry:
@@ -46,7 +57,7 @@ class Boxes:
         self._check_runtime(wanted.runtime)
         self._check_name(tenant, wanted.name)
         agent = self._agent(wanted, snapshot)
-        env = self.book.env(tenant) | (snapshot.env if snapshot else {}) | wanted.env_vars
+        env = await self.shared.env(tenant) | (snapshot.env if snapshot else {}) | wanted.env_vars
         size = snapshot.size if snapshot and "size" not in wanted.model_fields_set else wanted.size
         ttl_s = (wanted.ttl or MAX_TTL_S) if wanted.ephemeral else None
         spec = BoxSpec(

@@ -21,27 +21,27 @@ router = APIRouter(prefix="/v2/box")
 @router.get("/settings/env")
 async def list_env(boxes: AllBoxes, tenant: Tenant) -> dict[str, Any]:
     """Variables of the account, masked."""
-    return {"env_vars": {name: _masked(value) for name, value in boxes.book.env(tenant).items()}}
+    return {"env_vars": {name: _masked(value) for name, value in (await boxes.shared.env(tenant)).items()}}
 
 
 @router.put("/settings/env")
 async def set_all_env(boxes: AllBoxes, tenant: Tenant, body: Env) -> dict[str, Any]:
     """Replace all variables of the account."""
-    boxes.book.set_env(tenant, body.env_vars, replace=True)
+    await boxes.shared.set_env(tenant, body.env_vars, replace=True)
     return {}
 
 
 @router.put("/settings/env/{name}")
 async def set_env(boxes: AllBoxes, tenant: Tenant, name: EnvName, body: EnvValue) -> dict[str, Any]:
     """Set one variable of the account, for boxes made from now on."""
-    boxes.book.set_env(tenant, {name: body.value})
+    await boxes.shared.set_env(tenant, {name: body.value})
     return {}
 
 
 @router.delete("/settings/env/{name}")
 async def unset_env(boxes: AllBoxes, tenant: Tenant, name: str) -> dict[str, Any]:
     """Remove one variable of the account."""
-    boxes.book.unset_env(tenant, name)
+    await boxes.shared.unset_env(tenant, name)
     return {}
 
 

@@ -1,22 +1,30 @@
-"""Serves the box API of a host on a unix socket that only its own user can open; the front connects there."""
+"""Serves the box API of a host to fronts: on a unix socket that only its own user can open, and if need be on the network."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import uvicorn
+from fastapi.responses import JSONResponse
+from pydantic import SecretStr
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from runner.api.app import create_api
-from runner.api.github_api import Server as GitHub
+from runner.api.boxes import Surroundings
 from runner.errors import HostMisconfigured
 from sandbox.driver import Driver
 
 STOP_S = 5
+TOKEN = b"x-box-host-token"
 
 
 class _Server(uvicorn.Server):
@@ -35,28 +43,88 @@ class _Server(uvicorn.Server):
         yield
 
 
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How fronts on other machines reach a host.
+
+    Args:
+        host, port: where to listen.
+        url: what fronts are told.
+        token: what they must show.
+    """
+
+    host: str
+    port: int
+    url: str
+    token: SecretStr
+
+
 @contextlib.asynccontextmanager
-async def serving(driver: Driver, data_dir: Path, github: GitHub) -> AsyncIterator[Path]:
-    """Serve as long as the context lasts; yields the socket's path. Raises HostMisconfigured."""
+async def serving(driver: Driver, data_dir: Path, surroundings: Surroundings, network: Network | None = None) -> AsyncIterator[str]:
+    """Serve as long as the context lasts; yields where fronts find it: a socket or a URL. Raises HostMisconfigured."""
     path = data_dir / "boxes.sock"
+    app = create_api(driver, data_dir, surroundings)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(path.unlink, missing_ok=True)
+        listener = stack.enter_context(_listening(path))
+        await stack.enter_async_context(_up(app, listener))
+        if network is None:
+            yield str(path.absolute())
+            return
+        door = stack.enter_context(_listening_at(network))
+        await stack.enter_async_context(_up(Guard(app, network.token), door, lifespan="off"))
+        yield network.url
+
+
+class Guard:
+    """An ASGI layer: who does not show the token of the fleet gets no further."""
+
+    def __init__(self, below: ASGIApp, token: SecretStr) -> None:
+        self._below, self._token = below, token.get_secret_value().encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        shown = [value for name, value in scope["headers"] if name == TOKEN]
+        if len(shown) == 1 and hmac.compare_digest(shown[0], self._token):
+            await self._below(scope, receive, send)
+            return
+        refusal = JSONResponse({"error": "this port is for the fronts of the fleet"}, 401)
+        if scope["type"] == "websocket":
+            await WebSocket(scope, receive, send).send_denial_response(refusal)
+        else:
+            await refusal(scope, receive, send)
+
+
+@contextlib.asynccontextmanager
+async def _up(app: ASGIApp, listener: socket.socket, lifespan: Literal["on", "off"] = "on") -> AsyncIterator[None]:
+    """Serve an application on a listening socket."""
     config = uvicorn.Config(
-        create_api(driver, data_dir, github),
+        app,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=STOP_S,
         server_header=False,
         ws_max_size=16 << 20,
+        lifespan=lifespan,
     )
     server = _Server(config)
-    with _listening(path) as listener:
-        work = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            await server.up.wait()
-            yield path.absolute()
-        finally:
-            server.should_exit = True
-            await work
-            path.unlink(missing_ok=True)
+    work = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await server.up.wait()
+        yield
+    finally:
+        server.should_exit = True
+        await work
+
+
+@contextlib.contextmanager
+def _listening_at(network: Network) -> Iterator[socket.socket]:
+    try:
+        family = socket.getaddrinfo(network.host, network.port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((network.host, network.port), family=family, backlog=512)
+    except OSError as error:
+        raise HostMisconfigured(f"BOX_LISTEN: {network.host}:{network.port} cannot be listened on: {error.strerror or error}") from error
+    with listener:
+        yield listener
 
 
 @contextlib.contextmanager

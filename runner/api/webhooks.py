@@ -6,11 +6,8 @@ import asyncio
 import hashlib
 import hmac
 import json
-import os
-import secrets
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -30,11 +27,11 @@ class Webhooks:
     """Sends them in the background. One per host.
 
     Args:
-        key_file: holds what the tenants' secrets are made of; made if it is missing.
+        key: what the tenants' secrets are made of.
     """
 
-    def __init__(self, gateway: Gateway, key_file: Path) -> None:
-        self._gateway, self._key = gateway, _key(key_file)
+    def __init__(self, gateway: Gateway, key: bytes) -> None:
+        self._gateway, self._key = gateway, key
         self._sending: set[asyncio.Task[None]] = set()
 
     def secret(self, tenant: str) -> str:
@@ -81,12 +78,3 @@ class Webhooks:
         ours = {"Content-Type": "application/json", "User-Agent": "box-review", SIGNATURE: f"t={at},v1={signed}"}
         theirs = {name: value for name, value in webhook.headers.items() if name.lower() != SIGNATURE.lower()}
         return {name: value for name, value in ours.items() if name.lower() not in {given.lower() for given in theirs}} | theirs
-
-
-def _key(file: Path) -> bytes:
-    if not file.exists():
-        draft = file.with_suffix(".new")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as opened:
-            opened.write(secrets.token_hex(32))
-        draft.replace(file)
-    return file.read_bytes()

@@ -72,7 +72,8 @@ class HostReport(ContractModel):
     """What a runner host can do.
 
     Args:
-        boxes: the unix socket of its box API, empty if it has none.
+        boxes: where its box API is, a unix socket's path or a URL; empty if it has none.
+        held: how many boxes it holds.
         seen_at: its last sign of life, Unix seconds.
     """
 
@@ -83,6 +84,7 @@ class HostReport(ContractModel):
     harnesses: tuple[str, ...]
     roles: tuple[str, ...]
     boxes: str = ""
+    held: int = 0
     seen_at: float
 
 
