@@ -58,6 +58,11 @@ class Named:
     box: Box
 
     @property
+    def now(self) -> BoxEntry:
+        """What is known of it at this moment; `entry` is from when the request began. Raises Missing."""
+        return self.book.box_of_anyone(self.entry.id)
+
+    @property
     def book(self) -> Book:
         """Where its settings, runs and logs are kept."""
         return self.boxes.book

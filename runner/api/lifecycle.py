@@ -179,7 +179,7 @@ async def set_network(named: NamedBox, body: NetworkPolicy) -> dict[str, Any]:
 @router.post("/{box_id}/config/labels")
 async def add_label(named: NamedBox, body: AddLabel) -> dict[str, Any]:
     """One more label."""
-    labels = tuple(dict.fromkeys((*named.entry.labels, body.label)))
+    labels = tuple(dict.fromkeys((*named.now.labels, body.label)))
     if len(labels) > MAX_LABELS:
         raise BadInput(f"a box has {MAX_LABELS} labels at most")
     named.boxes.save(named.entry, labels=labels)
@@ -189,7 +189,7 @@ async def add_label(named: NamedBox, body: AddLabel) -> dict[str, Any]:
 @router.delete("/{box_id}/config/labels/{label}")
 async def remove_label(named: NamedBox, label: str) -> dict[str, Any]:
     """One label less; no error if it was not there."""
-    labels = tuple(known for known in named.entry.labels if known != label)
+    labels = tuple(known for known in named.now.labels if known != label)
     named.boxes.save(named.entry, labels=labels)
     return {"labels": list(labels)}
 

@@ -20,7 +20,7 @@ async def add(used: UsedBox, body: AddSkill) -> dict[str, Any]:
     if len(used.entry.enabled_skills) >= MAX_SKILLS:
         raise TooLarge(f"a box has {MAX_SKILLS} skills at most")
     fresh = await install(used.box, used.boxes.github.host, body.skill_id)
-    used.boxes.save(used.entry, enabled_skills=tuple(dict.fromkeys((*used.entry.enabled_skills, *fresh))))
+    used.boxes.save(used.entry, enabled_skills=tuple(dict.fromkeys((*used.now.enabled_skills, *fresh))))
     return {}
 
 
@@ -30,5 +30,5 @@ async def remove(named: NamedBox, owner: str, repository: str, skill: str) -> di
     ident = f"{owner}/{repository}/{skill}"
     if ident in named.entry.enabled_skills:
         await named.box.remove(f"{FOLDER}/{skill}")
-        named.boxes.save(named.entry, enabled_skills=tuple(known for known in named.entry.enabled_skills if known != ident))
+        named.boxes.save(named.entry, enabled_skills=tuple(known for known in named.now.enabled_skills if known != ident))
     return {}
