@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,12 +12,12 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from runner.api.agent_runs import MAX_FILES, Asked, AttachedFile, Listener
+from runner.api.agent_runs import MAX_FILE_BYTES, MAX_FILES, Asked, AttachedFile, Listener
 from runner.api.context import AllAgentRuns, NamedBox, UsedBox
 from runner.api.errors import ApiError, BadInput, TooLarge
 from runner.api.wire import Prompt, SetModel, SetRunner
 from runner.api.work import folder_of
-from runner.harness.sse import packed
+from runner.harness.output import DoesNotFit, check_schema
 
 _OBJECTS = ("json_schema", "agent_options", "webhook")
 _SPEC = {"requestBody": {"required": True, "content": {"application/json": {"schema": Prompt.model_json_schema()}}}}
@@ -30,7 +29,7 @@ async def run_stream(used: UsedBox, agent_runs: AllAgentRuns, request: Request) 
     """Ask the agent and follow it as server-sent events. It goes on when nobody listens any more."""
     listener = Listener()
     agent_runs.begin(used.entry, used.box, await _asked(request), listener)
-    return StreamingResponse(_events(listener), media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
+    return StreamingResponse(listener.pieces(), media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
 
 
 @router.post("/run", openapi_extra=_SPEC)
@@ -40,8 +39,9 @@ async def run(used: UsedBox, agent_runs: AllAgentRuns, request: Request) -> Resp
     listener = Listener()
     task = agent_runs.begin(used.entry, used.box, asked, listener)
     if asked.webhook is not None:
-        first = await anext(aiter(listener.events()))
-        return JSONResponse({"run_id": first.data["run_id"] if first else ""})
+        run_id = await listener.run_id
+        listener.leave()
+        return JSONResponse({"run_id": run_id})
     listener.leave()
     ended = await asyncio.shield(task)
     if ended.status != "completed":
@@ -79,18 +79,21 @@ async def _asked(request: Request) -> Asked:
     """A run as JSON, or as a form whose files come as they are. Raises BadInput, TooLarge, RequestValidationError."""
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         async with request.form(max_files=MAX_FILES + 1) as form:
-            body, files = (
-                _prompt(_fields(form)),
-                tuple([await _file(value) for _, value in form.multi_items() if isinstance(value, UploadFile)]),
-            )
+            body = _prompt(_fields(form))
+            files = [await _file(value) for _, value in form.multi_items() if isinstance(value, UploadFile)]
     else:
         try:
             body = _prompt(await request.json())
         except (ValueError, RecursionError) as error:
             raise BadInput(f"body: not JSON: {error}") from error
-        files = tuple(AttachedFile.decoded(file.filename, file.media_type, file.data) for file in body.files)
+        files = [AttachedFile.decoded(file.filename, file.media_type, file.data) for file in body.files]
     if len(files) > MAX_FILES:
         raise TooLarge(f"files: at most {MAX_FILES}")
+    if body.json_schema is not None:
+        try:
+            await check_schema(body.json_schema)
+        except DoesNotFit as error:
+            raise BadInput(str(error)) from error
     return Asked(body.prompt, folder_of(body.folder), body.json_schema, body.agent_options, files, body.webhook)
 
 
@@ -111,9 +114,6 @@ def _prompt(given: Any) -> Prompt:
 
 
 async def _file(upload: UploadFile) -> AttachedFile:
+    if (upload.size or 0) > MAX_FILE_BYTES:
+        raise TooLarge(f"files: {upload.filename} has {upload.size} bytes; {MAX_FILE_BYTES} is the limit")
     return AttachedFile(upload.filename or "", upload.content_type or "application/octet-stream", await upload.read()).checked()
-
-
-async def _events(listener: Listener) -> AsyncIterator[bytes]:
-    async for event in listener.events():
-        yield b": ping\n\n" if event is None else packed(event)

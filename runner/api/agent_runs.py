@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import mimetypes
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,21 +17,24 @@ import structlog
 
 from runner.api.boxes import Boxes
 from runner.api.entries import BoxEntry, Run
-from runner.api.errors import BadInput, TooLarge
-from runner.api.runs import KEPT_OUTPUT, OpenRun
+from runner.api.errors import BadInput, Taken, TooLarge
+from runner.api.runs import KEPT_OUTPUT, OpenRun, RunCancelled
 from runner.api.wire import Webhook
 from runner.api.work import MAX_S
 from runner.harness.agent import Agent, AgentEvent, Task
 from runner.harness.custom import CustomAgent
 from runner.harness.output import DoesNotFit, fit
+from runner.harness.sse import packed, whole
 from sandbox.box import HOME, Box
 from sandbox.errors import SandboxError
 
 log = structlog.get_logger()
 
 MAX_FILES = 10
+MAX_AT_ONCE = 8
 MAX_FILE_BYTES = 10 << 20
 _SLOW_S = 60.0
+_WAITING_BYTES = 4 << 20
 _BEAT_S = 15.0
 
 
@@ -64,7 +69,7 @@ class Asked:
     folder: str = HOME
     json_schema: Mapping[str, Any] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    files: tuple[AttachedFile, ...] = ()
+    files: list[AttachedFile] = field(default_factory=list)
     webhook: Webhook | None = None
     model: str | None = None
     schedule_id: str | None = None
@@ -75,38 +80,60 @@ class Listener:
     """Somebody who follows a run. The run waits for a slow one for a while, and for one that has gone not at all."""
 
     def __init__(self) -> None:
-        self._events: asyncio.Queue[AgentEvent | None] = asyncio.Queue(256)
-        self._gone = False
+        self.run_id: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._waiting: deque[bytes] = deque()
+        self._bytes = 0
+        self._over = self._gone = False
+        self._news, self._room = asyncio.Event(), asyncio.Event()
 
-    async def tell(self, event: AgentEvent | None) -> None:
-        """One more event; None is the end."""
+    async def tell(self, event: AgentEvent) -> None:
+        """One more event."""
         if self._gone:
             return
+        piece = packed(event)
+        self._waiting.append(piece)
+        self._bytes += len(piece)
+        self._news.set()
         try:
             async with asyncio.timeout(_SLOW_S):
-                await self._events.put(event)
+                while self._bytes > _WAITING_BYTES and not self._gone:
+                    self._room.clear()
+                    await self._room.wait()
         except TimeoutError:
             self.leave()
+            self._waiting.append(packed(AgentEvent("error", {"error": "this stream was read too slowly; the run goes on without it"})))
+
+    def end(self) -> None:
+        """Nothing more is said."""
+        self._over = True
+        self._news.set()
+        if not self.run_id.done():
+            self.run_id.cancel()
 
     def leave(self) -> None:
         """It listens no more."""
         self._gone = True
-        while not self._events.empty():
-            self._events.get_nowait()
+        self._waiting.clear()
+        self._news.set()
+        self._room.set()
 
-    async def events(self) -> AsyncIterator[AgentEvent | None]:
-        """What is said, to its end; None now and then while nothing is."""
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """What is said, as the clients read it, to its end; a sign of life now and then while nothing is."""
         try:
-            while not self._gone:
+            while True:
+                while self._waiting:
+                    piece = self._waiting.popleft()
+                    self._bytes -= len(piece)
+                    self._room.set()
+                    yield piece
+                if self._over or self._gone:
+                    return
+                self._news.clear()
                 try:
                     async with asyncio.timeout(_BEAT_S):
-                        event = await self._events.get()
+                        await self._news.wait()
                 except TimeoutError:
-                    yield None
-                    continue
-                if event is None:
-                    return
-                yield event
+                    yield b": ping\n\n"
         finally:
             self.leave()
 
@@ -117,6 +144,7 @@ class AgentRuns:
     def __init__(self, boxes: Boxes) -> None:
         self._boxes = boxes
         self._tasks: set[asyncio.Task[Run]] = set()
+        self._working: Counter[str] = Counter()
 
     def agent(self, entry: BoxEntry) -> Agent:
         """The agent of a box. Raises BadInput."""
@@ -129,10 +157,20 @@ class AgentRuns:
 
     def begin(self, entry: BoxEntry, box: Box, asked: Asked, listener: Listener | None = None) -> asyncio.Task[Run]:
         """Let the box's agent work; the task ends with the run. Raises BadInput."""
-        work = asyncio.ensure_future(self._run(self.agent(entry), entry, box, asked, listener or _nobody()))
+        agent = self.agent(entry)
+        if self._working[entry.id] >= MAX_AT_ONCE:
+            raise Taken(f"box {entry.id} has {MAX_AT_ONCE} agents at work; wait for one, or cancel one")
+        self._working[entry.id] += 1
+        work = asyncio.ensure_future(self._run(agent, entry, box, asked, listener or _nobody()))
         self._tasks.add(work)
-        work.add_done_callback(self._tasks.discard)
+        work.add_done_callback(lambda done: self._done(entry.id, done))
         return work
+
+    def _done(self, box_id: str, work: asyncio.Task[Run]) -> None:
+        self._tasks.discard(work)
+        self._working -= Counter({box_id: 1})
+        if not work.cancelled() and work.exception() is not None:
+            log.error("an agent run could not be kept account of", box=box_id, error=repr(work.exception()))
 
     async def settle(self) -> None:
         """The server stops: end all of them; the next start says that they failed."""
@@ -142,30 +180,33 @@ class AgentRuns:
 
     async def _run(self, agent: Agent, entry: BoxEntry, box: Box, asked: Asked, listener: Listener) -> Run:
         model = asked.model or entry.model or agent.name
-        with self._boxes.runs.keep(entry, "agent", asked.prompt, asked.webhook, model=model, schedule_id=asked.schedule_id) as working:
-            work = asyncio.ensure_future(self._work(agent, entry, box, asked, working, listener))
-            working.on_cancel = _canceller(work)
-            try:
+        try:
+            with self._boxes.runs.keep(entry, "agent", asked.prompt, asked.webhook, model=model, schedule_id=asked.schedule_id) as working:
+                listener.run_id.set_result(working.run.id)
                 await listener.tell(AgentEvent("run_start", {"run_id": working.run.id}))
-                async with asyncio.timeout(asked.timeout_s):
-                    last = await work
-            except TimeoutError:
-                last = AgentEvent("error", {"error": f"ended after {asked.timeout_s:g} s"})
-            except asyncio.CancelledError:
-                if not working.cancelled:
-                    working.run.status, working.run.error_message = "failed", "the server stopped meanwhile"
-                    raise
-                last = AgentEvent("error", {"error": "the run was cancelled"})
-            except Exception as error:  # a boundary: whatever an agent does, its caller gets an answer
-                if not isinstance(error, SandboxError):
-                    log.exception("an agent run failed", box=entry.id, run=working.run.id)
-                last = AgentEvent("error", {"error": str(error) or type(error).__name__})
-            finally:
-                work.cancel()
-            self._take_account(working.run, last)
-        await listener.tell(last)
-        await listener.tell(None)
+                last = await self._last_word(self._work(agent, entry, box, asked, working, listener), asked, working)
+                self._take_account(working.run, last)
+                await listener.tell(last)
+        finally:
+            listener.end()
         return working.run
+
+    async def _last_word(self, doing: Coroutine[Any, Any, AgentEvent], asked: Asked, working: OpenRun) -> AgentEvent:
+        """What the agent ends with, or why it was ended. A boundary: whatever an agent does, its caller gets an answer."""
+        try:
+            async with asyncio.timeout(asked.timeout_s):
+                return await working.do(doing)
+        except TimeoutError:
+            return AgentEvent("error", {"error": f"ended after {asked.timeout_s:g} s"})
+        except RunCancelled:
+            return AgentEvent("error", {"error": "the run was cancelled"})
+        except asyncio.CancelledError:
+            working.run.status, working.run.error_message = "failed", "the server stopped meanwhile"
+            raise
+        except Exception as error:
+            if not isinstance(error, SandboxError):
+                log.exception("an agent run failed", box=working.run.box_id, run=working.run.id)
+            return AgentEvent("error", {"error": str(error) or type(error).__name__})
 
     async def _work(self, agent: Agent, entry: BoxEntry, box: Box, asked: Asked, working: OpenRun, listener: Listener) -> AgentEvent:
         """Let the agent work; returns its last word, with what its callers may believe of it."""
@@ -179,15 +220,16 @@ class AgentRuns:
             mcp_servers=tuple(server.model_dump(exclude={"headers"}) for server in entry.mcp_servers),
         )
         said = ""
-        async for event in agent.run(box, task):
-            if event.kind == "text":
-                said += str(event.data.get("text", ""))[: KEPT_OUTPUT - len(said)]
-            if event.kind in ("done", "error"):
-                if said:
-                    self._boxes.book.log(entry.id, "agent", said)
-                return _last_word(event, said, asked.json_schema)
-            if event.kind != "run_start":
-                await listener.tell(event)
+        async with contextlib.aclosing(agent.run(box, task)) as events:
+            async for event in events:
+                if event.kind == "text":
+                    said += str(event.data.get("text", ""))[: KEPT_OUTPUT - len(said)]
+                if event.kind in ("done", "error"):
+                    if said:
+                        self._boxes.book.log(entry.id, "agent", whole(said))
+                    return await _last_word(event, whole(said), asked.json_schema)
+                if event.kind != "run_start":
+                    await listener.tell(event)
         return AgentEvent("error", {"error": "the agent ended without a word"})
 
     def _take_account(self, run: Run, last: AgentEvent) -> None:
@@ -197,7 +239,7 @@ class AgentRuns:
         run.error_message = str(data["error"])[:KEPT_OUTPUT] if last.kind == "error" else None
         run.input_tokens, run.output_tokens = _count(data, "input_tokens"), _count(data, "output_tokens")
         run.cached_input_tokens, run.cost_usd = _count(data, "cached_input_tokens"), _money(data)
-        run.session_id = str(data.get("session_id") or "")[:200] or None
+        run.session_id = data.get("session_id") or None
         self._boxes.add_usage(run)
 
 
@@ -207,18 +249,11 @@ def _nobody() -> Listener:
     return listener
 
 
-def _canceller(work: asyncio.Future[AgentEvent]) -> Any:
-    async def cancel() -> None:
-        work.cancel()
-        await asyncio.wait([work], timeout=10)
-
-    return cancel
-
-
-async def _put_down(box: Box, run_id: str, files: tuple[AttachedFile, ...]) -> str:
-    """Write the files of a prompt into the box; returns what the prompt says of them."""
-    paths = []
-    for number, file in enumerate(files, 1):
+async def _put_down(box: Box, run_id: str, files: list[AttachedFile]) -> str:
+    """Move the files of a prompt into the box, out of our memory; returns what the prompt says of them."""
+    paths: list[str] = []
+    while files:
+        file, number = files.pop(0), len(paths) + 1
         name = PurePosixPath(file.name.replace("\\", "/")).name.strip(". ") or f"file{mimetypes.guess_extension(file.media_type) or ''}"
         name = "".join(letter if letter.isprintable() else "_" for letter in name)[-100:]
         paths.append(f"{HOME}/.attachments/{run_id}/{number}-{name}")
@@ -226,16 +261,20 @@ async def _put_down(box: Box, run_id: str, files: tuple[AttachedFile, ...]) -> s
     return "".join(["\n\nFiles that come with this:", *(f"\n- {path}" for path in paths)]) if paths else ""
 
 
-def _last_word(event: AgentEvent, said: str, schema: Mapping[str, Any] | None) -> AgentEvent:
+async def _last_word(event: AgentEvent, said: str, schema: Mapping[str, Any] | None) -> AgentEvent:
     """What an agent ended with, in the shape the clients expect."""
     counts: dict[str, Any] = {name: _count(event.data, name) for name in ("input_tokens", "output_tokens", "cached_input_tokens")}
-    about = counts | {"total_cost_usd": _money(event.data), "session_id": str(event.data.get("session_id") or "")[:200]}
+    session_id = whole(event.data.get("session_id") or "")
+    about = counts | {
+        "total_cost_usd": _money(event.data),
+        "session_id": session_id if session_id.isprintable() and len(session_id) < 200 else "",
+    }
     if event.kind == "error":
-        return AgentEvent("error", {"error": str(event.data.get("error") or "the agent failed and did not say why"), **about})
-    output = str(event.data.get("output") or said)
+        return AgentEvent("error", {"error": whole(event.data.get("error") or "the agent failed and did not say why"), **about})
+    output = whole(event.data.get("output") or said)
     if schema is not None:
         try:
-            output = fit(output, schema)
+            output = await fit(output, schema)
         except DoesNotFit as error:
             return AgentEvent("error", {"error": str(error), **about})
     return AgentEvent("done", {"output": output, **about})

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from runner.api.context import Named, UsedBox
 from runner.api.errors import BadInput
-from runner.api.runs import OpenRun
+from runner.api.runs import OpenRun, RunCancelled
 from runner.api.wire import Code, Exec
 from runner.api.work import MAX_OUTPUT_BYTES, MAX_S, folder_of, spoken
 from sandbox.box import Command, ExecResult
@@ -82,18 +82,10 @@ async def _whole(used: Named, command: Command, timeout_s: float) -> Response:
 
 async def _recorded(used: Named, command: Command, timeout_s: float) -> dict[str, Any]:
     with _run(used, command) as working:
-        work = asyncio.ensure_future(used.box.exec(command, timeout_s=timeout_s, max_output_bytes=MAX_OUTPUT_BYTES))
-
-        async def cancel() -> None:
-            work.cancel()
-
-        working.on_cancel = cancel
         try:
-            result = await work
-        except asyncio.CancelledError:
-            if working.cancelled:
-                return {"exit_code": 130, "output": "", "error": "box: the run was cancelled"}
-            raise
+            result = await working.do(used.box.exec(command, timeout_s=timeout_s, max_output_bytes=MAX_OUTPUT_BYTES))
+        except RunCancelled:
+            return {"exit_code": 130, "output": "", "error": "box: the run was cancelled"}
         working.run.status = "completed" if result.exit_code == 0 else "failed"
     answer = {"exit_code": result.exit_code, "output": result.stdout.decode("utf-8", "replace")}
     if error := result.stderr.decode("utf-8", "replace") + _why(result, timeout_s):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import structlog
 
@@ -19,8 +20,14 @@ from runner.api.wire import Webhook
 
 log = structlog.get_logger()
 
+_T = TypeVar("_T")
+
 KEPT_OUTPUT = 100_000
 _KEPT_PROMPT = 4000
+
+
+class RunCancelled(Exception):
+    """Somebody has ended the run early."""
 
 
 @dataclass(eq=False)
@@ -30,6 +37,22 @@ class OpenRun:
     run: Run
     cancelled: bool = False
     on_cancel: Callable[[], Awaitable[None]] | None = None
+
+    async def do(self, doing: Coroutine[Any, Any, _T]) -> _T:
+        """Do the work of the run, so that cancelling ends it. Raises RunCancelled."""
+        work = asyncio.ensure_future(doing)
+
+        async def cancel() -> None:
+            work.cancel()
+            await asyncio.wait([work], timeout=10)
+
+        self.on_cancel = cancel
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if self.cancelled:
+                raise RunCancelled from None
+            raise
 
 
 class Runs:

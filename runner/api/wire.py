@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -9,11 +10,13 @@ from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from runner.harness.custom import CustomAgent
-from runner.harness.output import check_schema
 from sandbox.gateway.errand import check_headers, check_url
 from sandbox.gateway.policy import NetworkPolicy
 
 MAX_TTL_S = 259_200
+MAX_ENV_BYTES = 64 << 10
+MAX_OPTION_BYTES = 64 << 10
+MAX_HEADER_BYTES = 16 << 10
 RESERVED = frozenset({"from-snapshot", "snapshots", "settings", "logs", "agent-credentials", "github"})
 FORBIDDEN_ENV = frozenset({"PATH", "HOME", "LD_PRELOAD", "LD_LIBRARY_PATH", "NODE_OPTIONS"})
 
@@ -43,11 +46,8 @@ def _url(value: str) -> str:
 
 def _headers(value: dict[str, str]) -> dict[str, str]:
     check_headers(value)
-    return value
-
-
-def _schema(value: dict[str, Any]) -> dict[str, Any]:
-    check_schema(value)
+    if sum(len(name) + len(text) for name, text in value.items()) > MAX_HEADER_BYTES:
+        raise ValueError(f"headers: at most {MAX_HEADER_BYTES} bytes in all")
     return value
 
 
@@ -83,16 +83,38 @@ def _token(value: SecretStr) -> SecretStr:
     return value
 
 
+def _options(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        size = len(json.dumps(value, ensure_ascii=False).encode())
+    except (ValueError, RecursionError) as error:
+        raise ValueError("options that are nested too deeply, or hold half a letter") from error
+    if size > MAX_OPTION_BYTES:
+        raise ValueError(f"options: {size} bytes; {MAX_OPTION_BYTES} are allowed")
+    return value
+
+
+def _within(limit: int) -> AfterValidator:
+    """At most so many bytes in all."""
+
+    def check(value: Any) -> Any:
+        texts = [value] if isinstance(value, str) else value if isinstance(value, tuple) else [*value, *value.values()]
+        if (size := sum(len(text.encode()) for text in texts)) > limit:
+            raise ValueError(f"{size} bytes; {limit} are allowed")
+        return value
+
+    return AfterValidator(check)
+
+
 Url = Annotated[str, Field(max_length=4096), AfterValidator(_url)]
 Headers = Annotated[dict[str, str], Field(max_length=50), AfterValidator(_headers)]
-JsonSchema = Annotated[dict[str, Any], AfterValidator(_schema)]
+Options = Annotated[dict[str, Any], AfterValidator(_options)]
 Text = Annotated[str, AfterValidator(_text)]
 Name = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_name)]
 Label = Annotated[str, Field(min_length=1, max_length=20)]
 EnvName = Annotated[str, Field(max_length=256), AfterValidator(_env_name)]
-EnvVars = Annotated[dict[EnvName, Text], Field(max_length=256)]
+EnvVars = Annotated[dict[EnvName, Text], Field(max_length=256), _within(MAX_ENV_BYTES)]
 Size = Literal["small", "medium", "large"]
-InitCommand = Annotated[Text, Field(min_length=1, max_length=65_536)]
+InitCommand = Annotated[Text, Field(min_length=1), _within(65_536)]
 SkillSource = Annotated[str, Field(max_length=300, pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)?$")]
 """`owner/repository` for all skills in it, or with the name of one."""
 SkillId = Annotated[str, Field(max_length=300, pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*$")]
@@ -318,10 +340,10 @@ class Attachment(Body):
 class Prompt(Body):
     """What an agent shall do."""
 
-    prompt: Annotated[Text, Field(min_length=1, max_length=120_000)]
+    prompt: Annotated[Text, Field(min_length=1), _within(120_000)]
     folder: Text | None = None
-    json_schema: JsonSchema | None = None
-    agent_options: dict[str, Any] = {}
+    json_schema: dict[str, Any] | None = None
+    agent_options: Options = {}
     files: Annotated[tuple[Attachment, ...], Field(max_length=10)] = ()
     webhook: Webhook | None = None
 
@@ -335,11 +357,11 @@ class NewSchedule(Body):
 
     type: Literal["exec", "prompt"]
     cron: Cron
-    command: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
-    prompt: Annotated[Text, Field(min_length=1, max_length=120_000)] | None = None
+    command: Annotated[tuple[Text, ...], Field(min_length=1, max_length=1000), _within(100_000)] | None = None
+    prompt: Annotated[Text, Field(min_length=1), _within(120_000)] | None = None
     folder: Text | None = None
     model: Annotated[Text, Field(max_length=200)] | None = None
-    agent_options: dict[str, Any] | None = None
+    agent_options: Options | None = None
     timeout: Timeout | None = None
     webhook_url: Url | None = None
     webhook_headers: Headers | None = None
@@ -358,11 +380,11 @@ class ChangeSchedule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cron: Cron | None = None
-    command: tuple[Text, ...] | None = None
-    prompt: Annotated[Text, Field(max_length=120_000)] | None = None
+    command: Annotated[tuple[Text, ...], Field(max_length=1000), _within(100_000)] | None = None
+    prompt: Annotated[Text, _within(120_000)] | None = None
     folder: Text | None = None
     model: Annotated[Text, Field(max_length=200)] | None = None
-    agent_options: dict[str, Any] | None = None
+    agent_options: Options | None = None
     timeout: Timeout | None = None
     webhook_url: Url | Literal[""] | None = None
     webhook_headers: Headers | None = None

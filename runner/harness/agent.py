@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,7 +50,7 @@ class Agent(abc.ABC):
     name: str
 
     @abc.abstractmethod
-    def run(self, box: Box, task: Task) -> AsyncIterator[AgentEvent]:
+    def run(self, box: Box, task: Task) -> AsyncGenerator[AgentEvent, None]:
         """Work on a task. The last event is `done`, with the whole output and what it cost, or `error`, which says why there is none.
 
         Leaving the iteration early ends the agent's processes.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from runner.harness.agent import Agent, AgentEvent, Task
 from runner.harness.sse import Parser
@@ -32,7 +32,7 @@ class CustomAgent(Agent):
             raise ValueError(f"command: a name on the PATH is needed, or a path below {' or '.join(PLACES)}")
         self._argv = (command, *arguments)
 
-    async def run(self, box: Box, task: Task) -> AsyncIterator[AgentEvent]:
+    async def run(self, box: Box, task: Task) -> AsyncGenerator[AgentEvent, None]:
         """As `Agent.run`. Without a `done` of its own, the text it wrote is its output."""
         session = ["--session", task.session_id] if task.session_id else []
         argv = [*self._argv, "-p", _with_schema(task), "--model", task.model, "--stream", *session]

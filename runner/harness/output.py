@@ -1,60 +1,112 @@
-"""Output that must fit a JSON Schema."""
+"""Output that must fit a JSON Schema. Both are other people's: a process looks at them that is ended when it takes long."""
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
-import re
-from collections.abc import Mapping
+import resource
+import sys
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]
-from jsonschema.validators import extend, validator_for  # type: ignore[import-untyped]
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-
 MAX_OUTPUT = 4 << 20
-_FENCE = re.compile(r"```(?:json)?\s*\n(.*?)\n\s*```", re.DOTALL)
-_UNCHECKED = ("pattern", "patternProperties", "uniqueItems")
-"""Keywords with which a schema could keep this process busy for hours; the clients check them once more anyhow."""
+MAX_SCHEMA_BYTES = 64 << 10
+PATIENCE_S = 5.0
+_MEMORY_BYTES = 1 << 30
+_FENCES = 20
 
 
 class DoesNotFit(ValueError):
-    """The output is no JSON, or not what the schema describes."""
+    """The output is no JSON, or not what the schema describes; or what it describes is no schema."""
 
 
-def check_schema(schema: Mapping[str, Any]) -> None:
-    """Raises ValueError if it is no JSON Schema."""
-    try:
-        validator_for(schema, jsonschema.Draft202012Validator).check_schema(dict(schema))
-    except jsonschema.SchemaError as error:
-        raise ValueError(f"json_schema: {error.message}") from error
-    except RecursionError as error:
-        raise ValueError("json_schema: it is nested too deeply") from error
+async def check_schema(schema: Mapping[str, Any]) -> None:
+    """Raises DoesNotFit if it is no JSON Schema, or too large to be looked at."""
+    await _looked_at({"schema": schema})
 
 
-def fit(output: str, schema: Mapping[str, Any]) -> str:
+async def fit(output: str, schema: Mapping[str, Any]) -> str:
     """The JSON in an agent's output, alone or in a fenced block, as text. Raises DoesNotFit."""
     if len(output) > MAX_OUTPUT:
         raise DoesNotFit(f"the output has {len(output)} characters; {MAX_OUTPUT} can be checked")
+    return await _looked_at({"schema": schema, "output": output})
+
+
+async def _looked_at(question: Mapping[str, Any]) -> str:
     try:
+        size = len(json.dumps(question["schema"]))
+    except (ValueError, RecursionError) as error:
+        raise DoesNotFit("json_schema: it is nested too deeply") from error
+    if size > MAX_SCHEMA_BYTES:
+        raise DoesNotFit(f"json_schema: {size} bytes; {MAX_SCHEMA_BYTES} are allowed")
+    pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    argv = (sys.executable, "-I", "-m", __name__)
+    process = await asyncio.create_subprocess_exec(*argv, env={}, stdin=pipe, stdout=pipe, stderr=nowhere)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            said, _ = await process.communicate(json.dumps(question).encode())
+        answer = json.loads(said)
+    except (TimeoutError, ValueError) as error:
+        raise DoesNotFit("json_schema: checking it takes too much time or memory") from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if "problem" in answer:
+        raise DoesNotFit(answer["problem"])
+    return str(answer["json"])
+
+
+def _main() -> None:
+    """The process that looks: a question on standard input, an answer on standard output."""
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(PATIENCE_S) + 1,) * 2)
+    question = json.load(sys.stdin)
+    json.dump(_answer(question["schema"], question.get("output")), sys.stdout)
+
+
+def _answer(schema: Any, output: str | None) -> dict[str, str]:
+    import jsonschema  # type: ignore[import-untyped]  # noqa: PLC0415 - only this process needs it
+    from jsonschema.validators import validator_for  # type: ignore[import-untyped]  # noqa: PLC0415
+    from referencing import Registry  # noqa: PLC0415
+    from referencing.exceptions import Unresolvable  # noqa: PLC0415
+
+    try:
+        kind = validator_for(schema, jsonschema.Draft202012Validator)
+        kind.check_schema(schema)
+        if output is None:
+            return {"json": ""}
         value = _parsed(output)
-        _validator(schema).validate(value)
+        kind(schema, registry=Registry()).validate(value)  # a registry that fetches nothing from anywhere
+        return {"json": json.dumps(value)}
+    except jsonschema.SchemaError as error:
+        problem = f"json_schema: {error.message[:500]}"
     except jsonschema.ValidationError as error:
-        raise DoesNotFit(f"the output does not fit json_schema: {error.json_path}: {error.message[:500]}") from error
-    except (RecursionError, Unresolvable) as error:  # references that lead nowhere, or in a circle
-        raise DoesNotFit(f"the output cannot be checked against json_schema: {type(error).__name__}") from error
-    return json.dumps(value)
+        problem = f"the output does not fit json_schema: {error.json_path}: {error.message[:500]}"
+    except DoesNotFit as error:
+        problem = str(error)
+    except (TypeError, RecursionError, Unresolvable) as error:
+        problem = f"json_schema: nothing can be checked against it ({type(error).__name__})"
+    return {"problem": problem}
 
 
 def _parsed(output: str) -> Any:
-    for text in (output, *(match[1] for match in _FENCE.finditer(output))):
+    for text in (output, *_fenced(output)):
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     raise DoesNotFit(f"the output is no JSON: {output[:300]!r}")
 
 
-def _validator(schema: Mapping[str, Any]) -> Any:
-    kind = validator_for(schema, jsonschema.Draft202012Validator)
-    return extend(kind, dict.fromkeys(_UNCHECKED, lambda *_: None))(schema, registry=Registry())  # which fetches nothing from anywhere
+def _fenced(output: str) -> Iterator[str]:
+    """What stands between lines of three backticks; the first few."""
+    lines = output.split("\n")
+    marks = [number for number, line in enumerate(lines) if line.lstrip().startswith("```")][: 2 * _FENCES]
+    for start, end in itertools.pairwise(marks):
+        yield "\n".join(lines[start + 1 : end])
+
+
+if __name__ == "__main__":
+    _main()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from runner.harness.agent import AgentEvent
 
-MAX_LINE_BYTES = 4 << 20
+MAX_LINE_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -16,21 +17,25 @@ class Parser:
     """Takes an agent's output in pieces of any size and gives the events in it. What is no event is left out, as the clients do."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
         self._name = self._data = ""
         self._too_long = False
 
     def feed(self, piece: bytes) -> Iterator[AgentEvent]:
         """The events that are complete now."""
-        *lines, self._rest = (self._rest + piece).split(b"\n")
-        for line in lines:
+        *ends, rest = piece.split(b"\n")
+        for end in ends:
+            line = bytes(self._rest + end)
+            self._rest.clear()
             if self._too_long:
                 self._too_long = False
                 self._name = self._data = ""
             else:
                 yield from self._line(line.rstrip(b"\r").decode("utf-8", "replace"))
+        self._rest += rest
         if len(self._rest) > MAX_LINE_BYTES:
-            self._rest, self._too_long = b"", True
+            self._rest.clear()
+            self._too_long = True
 
     def end(self) -> Iterator[AgentEvent]:
         """What was said last, also without the blank line that should follow it."""
@@ -50,9 +55,15 @@ class Parser:
 def _event(name: str, data: str) -> Iterator[AgentEvent]:
     try:
         payload = json.loads(data)
+        json.dumps(payload)  # what cannot be passed on, such as what is nested too deeply, is no event
     except (ValueError, RecursionError):
         return
     yield AgentEvent(name, payload if isinstance(payload, dict) else {})
+
+
+def whole(text: Any) -> str:
+    """A text of an agent as one that can be kept: halves of letters that JSON lets through are joined, or replaced where one is alone."""
+    return str(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def packed(event: AgentEvent) -> bytes:
