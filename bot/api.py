@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from arq.connections import ArqRedis
 from box_review import ReviewRecord, ReviewRequest
@@ -21,7 +21,11 @@ from bot.reviews import Reviews
 from bot.sources import Sources
 
 MAX_REQUEST_BYTES = 65_536
-REQUEST_BODY = {"required": True, "content": {"application/json": {"schema": ReviewRequest.model_json_schema()}}}
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def _described(model: type[BaseModel]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
 
 
 @dataclass(frozen=True)
@@ -105,21 +109,10 @@ async def put_source(sha256: Sha256Path, request: Request, service: Allowed) -> 
     return SourceKept(sha256=sha256, size=await service.sources.keep(sha256, request.stream()))
 
 
-@router.post("/reviews", status_code=202, openapi_extra={"requestBody": REQUEST_BODY})
+@router.post("/reviews", status_code=202, openapi_extra=_described(ReviewRequest))
 async def create_review(request: Request, service: Allowed) -> Accepted:
     """Queue a review of an uploaded change."""
-    # Read by hand: FastAPI would take in the whole body before it looks at the key.
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_REQUEST_BYTES:
-            raise Refused(f"the request is larger than {MAX_REQUEST_BYTES} bytes", 413)
-    try:
-        asked = ReviewRequest.model_validate_json(bytes(body))
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)[:5]
-        raise Refused("; ".join(f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in problems)) from error
-    return Accepted(review_id=await service.reviews.create(asked))
+    return Accepted(review_id=await service.reviews.create(await _read(request, ReviewRequest)))
 
 
 @router.get("/reviews/{review_id}")
@@ -148,6 +141,20 @@ async def review_events(
     return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
+async def _read(request: Request, model: type[_M]) -> _M:
+    """A body, read by hand: FastAPI would take in all of it before it looks at the key. Raises Refused."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_REQUEST_BYTES:
+            raise Refused(f"the request is larger than {MAX_REQUEST_BYTES} bytes", 413)
+    try:
+        return model.model_validate_json(bytes(body))
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)[:5]
+        raise Refused("; ".join(f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in problems)) from error
+
+
 async def _as_sse(events: AsyncIterator[tuple[str, str] | None]) -> AsyncIterator[str]:
     async for event in events:
         yield ": still here\n\n" if event is None else f"id: {event[0]}\ndata: {event[1]}\n\n"
@@ -159,9 +166,10 @@ def _check_id(review_id: str) -> None:
         raise NoSuchReview(review_id)
 
 
-@router.post("/keys")
-async def make_key(caller: Authorized, service: Allowed, body: NewKey) -> Key:
+@router.post("/keys", openapi_extra=_described(NewKey))
+async def make_key(caller: Authorized, service: Allowed, request: Request) -> Key:
     """A new key; its secret is told this once."""
+    body = await _read(request, NewKey)
     return await service.keys.make(caller, body.name, read_only=body.read_only, new_tenant=body.new_tenant, expires_in_s=body.expires_in_s)
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import logging.handlers
+import os
 import time
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_PATH = 300
 
 
 class Audit:
@@ -23,9 +27,8 @@ class Audit:
     def __init__(self, below: ASGIApp, file: Path) -> None:
         self._below = below
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
         self._lines = logging.Logger("audit")  # of its own: no other setting of logging reaches it
-        self._lines.addHandler(logging.handlers.WatchedFileHandler(file, encoding="utf-8"))
+        self._lines.addHandler(_Closed(file, encoding="utf-8"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket") or not scope["path"].startswith(("/v1/", "/v2/")):
@@ -48,6 +51,14 @@ class Audit:
             self._lines.info(json.dumps(_line(scope, status, time.monotonic() - started)))
 
 
+class _Closed(logging.handlers.WatchedFileHandler):
+    """Begins files that are closed to others."""
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        return os.fdopen(descriptor, "a", encoding="utf-8")
+
+
 def _line(scope: Scope, status: int, took_s: float) -> dict[str, Any]:
     caller = scope["state"].get("caller")
     return {
@@ -56,7 +67,7 @@ def _line(scope: Scope, status: int, took_s: float) -> dict[str, Any]:
         "key": caller.key_id if caller else None,
         "from": scope["client"][0] if scope.get("client") else None,
         "method": scope.get("method", "WebSocket"),
-        "path": scope["path"],
+        "path": scope["path"][:MAX_PATH],
         "status": status,
         "ms": round(took_s * 1000, 1),
     }

@@ -31,7 +31,10 @@ MAX_BODY_BYTES = 1100 << 20  # ten files of 100 MB, and their names
 _HOP = {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "host"}
 _OURS = _HOP | {"x-box-api-key", "x-box-tenant", "x-box-visit", "x-box-public-url", TOKEN}
 _VISIT = re.compile(r"([a-z0-9]+-[0-9]{1,5})\.(.+)")
-MAX_LOOKED_AT_BYTES = 64 << 20
+MAX_LOOKED_AT_BYTES = 4 << 20
+MAX_JSON_BYTES = 160 << 20  # a file, or ten for a prompt, in base64
+MAX_FRAME_BYTES = 16 << 20
+_LARGE = re.compile(r".*/(files/write|run|run/stream|files/upload)")
 _OF_ALL = {(method, path) for method in ("GET", "DELETE") for path in ("", "snapshots")} | {("GET", "logs")}
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 router = APIRouter(include_in_schema=False)
@@ -62,7 +65,7 @@ async def forward(request: Request, caller: Authorized) -> Response:
 async def forward_socket(socket: WebSocket, caller: Authorized) -> None:
     """Pass a WebSocket of a tenant on, both ways."""
     place = await _fleet(socket).of_box(caller.tenant, socket.path_params["rest"].partition("/")[0])
-    await _pass_socket_on(socket, place, [("x-box-tenant", caller.tenant)])
+    await _pass_socket_on(socket, place, _encoded([("x-box-tenant", caller.tenant)]))
 
 
 async def _scattered(request: Request, scatter: Scatter) -> Response:
@@ -108,7 +111,7 @@ class Visitors:
             except Refused as error:
                 await socket.send_denial_response(Response(f"{error}\n", error.status_code))
         else:
-            request = Request(scope, receive, send)
+            request = Request({**scope, "visit": visit}, receive, send)
             try:
                 place = await _fleet(request).of_visit(visit.rpartition("-")[0])
                 response = await _pass_on(request, place, _headers(request, [("x-box-visit", visit)]))
@@ -135,14 +138,14 @@ def _fleet(connection: HTTPConnection) -> Fleet:
     return fleet
 
 
-async def _pass_on(request: Request, place: Place, headers: list[tuple[str, str]], body: bytes | None = None) -> Response:
+async def _pass_on(request: Request, place: Place, headers: list[tuple[bytes, bytes]], body: bytes | None = None) -> Response:
     """Pass one request to a host, and its answer back; `body` if it was read already. Raises Refused."""
     fleet = _fleet(request)
     has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
     asked = httpx.Request(
         request.method,
         f"{place.url}{_target(request)}",
-        headers=[*headers, *fleet.shown(place)],
+        headers=[*headers, *_encoded(fleet.shown(place))],
         content=body if body is not None else _limited(request) if has_body else None,
         extensions={"timeout": {"connect": CONNECT_S}},  # and no other: a command may be silent for as long as it likes
     )
@@ -156,13 +159,19 @@ async def _pass_on(request: Request, place: Place, headers: list[tuple[str, str]
 
 
 async def _limited(request: Request) -> AsyncIterator[bytes]:
-    """The request's body as it comes. Raises Refused beyond the limit."""
-    size = 0
+    """The request's body as it comes. Raises Refused beyond the limit: what the host must take in whole is bounded."""
+    limit, size = _limit(request), 0
     async for piece in request.stream():
         size += len(piece)
-        if size > MAX_BODY_BYTES:
-            raise Refused(f"a request may hold {MAX_BODY_BYTES >> 20} MB at most", 413)
+        if size > limit:
+            raise Refused(f"this request may hold {limit >> 20} MB at most", 413)
         yield piece
+
+
+def _limit(request: Request) -> int:
+    if request.scope.get("visit") or request.headers.get("content-type", "").startswith("multipart/"):
+        return MAX_BODY_BYTES
+    return MAX_JSON_BYTES if _LARGE.fullmatch(request.url.path) else MAX_LOOKED_AT_BYTES
 
 
 async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:
@@ -181,15 +190,20 @@ def _target(connection: HTTPConnection) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _headers(connection: HTTPConnection, ours: list[tuple[str, str]], without: set[str] | None = None) -> list[tuple[str, str]]:
-    """What the host hears of the caller: no key, and nothing that only we may say but what we do."""
-    dropped = _OURS | (without or set())
-    return [*((name, value) for name, value in connection.headers.items() if name not in dropped), *ours]
+def _headers(connection: HTTPConnection, ours: list[tuple[str, str]], without: set[str] | None = None) -> list[tuple[bytes, bytes]]:
+    """What the host hears of the caller, byte for byte: no key, and nothing that only we may say but what we do."""
+    dropped = {name.encode() for name in _OURS | (without or set())}
+    return [*((name, value) for name, value in connection.scope["headers"] if name not in dropped), *_encoded(ours)]
 
 
-async def _pass_socket_on(socket: WebSocket, place: Place, headers: list[tuple[str, str]]) -> None:
+def _encoded(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers]
+
+
+async def _pass_socket_on(socket: WebSocket, place: Place, headers: list[tuple[bytes, bytes]]) -> None:
     """Pass a WebSocket to a host, both ways. Raises Refused."""
-    sent = [(name, value) for name, value in headers if not name.startswith("sec-websocket-")]
+    kept = [(name, value) for name, value in headers if not name.startswith(b"sec-websocket-") and value.isascii()]
+    sent = [(name.decode("ascii"), value.decode("ascii")) for name, value in kept]
     try:
         upstream = await _connect(
             place,
@@ -197,7 +211,8 @@ async def _pass_socket_on(socket: WebSocket, place: Place, headers: list[tuple[s
             additional_headers=[*sent, *_fleet(socket).shown(place)],
             subprotocols=[Subprotocol(word) for word in socket.scope["subprotocols"]] or None,
             open_timeout=SOCKET_OPEN_S,
-            max_size=None,
+            max_size=MAX_FRAME_BYTES,
+            compression=None,
             proxy=None,
         )
     except websockets.InvalidStatus as error:

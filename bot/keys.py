@@ -123,6 +123,8 @@ async def _caller(connection: HTTPConnection, x_box_api_key: Annotated[str | Non
     connection.state.caller = caller  # for the audit log
     if caller.read_only and connection.scope.get("method", "WebSocket") not in _READING:
         raise Refused("this API key may only read", 403)
+    if caller.read_only and connection.url.path.rstrip("/").endswith("/settings/webhook-secret"):
+        raise Refused("this API key may not read what webhooks are signed with", 403)
     return caller
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sandbox.channel import Channel, Inlet, Outlet
-from sandbox.errors import BadRequest, BoxDead
+from sandbox.errors import BadRequest, BoxBusy, BoxDead
 from sandbox.inbox import wire
 
 MAX_REQUEST_BYTES = 200_000
@@ -24,6 +24,7 @@ ANSWER_S = 10.0
 _BACKLOG_BYTES = 1 << 20
 _UNREAD_BYTES = 64 << 20  # a box that answers but does not read is not ours any more
 _MAX_CONNECTIONS = 256
+_MAX_VISITS = 128
 _LIMITS = {b"pids": "pids"}
 _T = TypeVar("_T")
 
@@ -121,7 +122,7 @@ class SupervisorLink:
     @property
     def busy(self) -> bool:
         """True while a program runs for a caller, talks to the gateway or is talked to."""
-        return bool(self.active) or bool(self._connections)
+        return bool(self.active) or bool(self._connections) or any(ident >= wire.VISITS for ident in self._channels)
 
     def start(self, kind: bytes, words: Sequence[bytes]) -> Channel:
         """Start a program (`x`) or a file operation (`f`). Raises BadRequest, BoxDead."""
@@ -135,9 +136,10 @@ class SupervisorLink:
         return channel
 
     def visit(self, port: int) -> Channel:
-        """Open a connection to a port of the box; it is open once `Channel.pid` is not 0. Raises BoxDead."""
+        """Open a connection to a port of the box; it is open once `Channel.pid` is not 0. Raises BoxBusy, BoxDead."""
+        if sum(1 for ident in self._channels if ident >= wire.VISITS) >= _MAX_VISITS:
+            raise BoxBusy(f"box {self._box_id} is talked to over {_MAX_VISITS} connections already")
         channel = self._open(wire.VISITS + self._take_id())
-        self._connections += 1
         self.send(b"o", channel.ident, b"%d" % port)
         return channel
 
@@ -179,7 +181,7 @@ class SupervisorLink:
     def forget(self, channel: Channel) -> None:
         """Stop listening to a channel."""
         if self._channels.pop(channel.ident, None) is not None:
-            self._connections -= channel.ident >= wire.CONNECTIONS
+            self._connections -= wire.CONNECTIONS <= channel.ident < wire.VISITS
             self.send(b"z", channel.ident)
             channel.end(BoxDead("nobody listens"))
 

@@ -144,7 +144,11 @@ class StoredDriver(Driver, Generic[_B]):
         self.check(spec)
         ready = await self._standby.take(spec)
         box = await self.make(spec) if ready is None else self._hand_out(ready, spec)
-        await box.run_init()
+        try:
+            await box.run_init()
+        except BaseException:
+            await box.delete()
+            raise
         return box
 
     @abc.abstractmethod

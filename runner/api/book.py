@@ -191,10 +191,15 @@ class Book:
             raise Missing(f"no schedule {schedule_id!r}")
         return Schedule.model_validate_json(row[0])
 
-    def schedules(self, box_id: str | None = None) -> list[Schedule]:
-        """Schedules of a box, or of all, oldest first."""
-        rows = self._db.execute("SELECT body FROM schedules WHERE box_id = coalesce(?, box_id) ORDER BY rowid", (box_id,))
+    def schedules(self, box_id: str) -> list[Schedule]:
+        """Schedules of a box, oldest first."""
+        rows = self._db.execute("SELECT body FROM schedules WHERE box_id = ? ORDER BY rowid", (box_id,))
         return list(_models(Schedule, rows))
+
+    def active_schedules(self) -> dict[str, tuple[str, str]]:
+        """Box and cron of each schedule that does not rest, by id."""
+        query = "SELECT id, box_id, body ->> 'cron' FROM schedules WHERE body ->> 'status' = 'active'"
+        return {ident: (box_id, cron) for ident, box_id, cron in self._db.execute(query)}
 
     def remove_schedule(self, schedule_id: str) -> None:
         """Forget a schedule."""

@@ -19,7 +19,7 @@ from runner.api.github_api import Server as GitHub
 from runner.api.runs import Runs
 from runner.api.shared import Shared
 from runner.api.skill_box import install
-from runner.api.wire import MAX_TTL_S, CreateBox
+from runner.api.wire import MAX_ENV_BYTES, MAX_TTL_S, CreateBox
 from sandbox.box import Box, BoxSpec, BoxState, Freeze
 from sandbox.driver import Driver
 from sandbox.errors import BadRequest, BoxBusy, BoxNotFound
@@ -58,6 +58,8 @@ class Boxes:
         self._check_name(tenant, wanted.name)
         agent = self._agent(wanted, snapshot)
         env = await self.shared.env(tenant) | (snapshot.env if snapshot else {}) | wanted.env_vars
+        if (env_bytes := sum(len(name.encode()) + len(value.encode()) for name, value in env.items())) > MAX_ENV_BYTES:
+            raise BadInput(f"env_vars: {env_bytes} bytes with those of the account and the snapshot; {MAX_ENV_BYTES} are allowed")
         size = snapshot.size if snapshot and "size" not in wanted.model_fields_set else wanted.size
         ttl_s = (wanted.ttl or MAX_TTL_S) if wanted.ephemeral else None
         spec = BoxSpec(

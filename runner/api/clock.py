@@ -13,7 +13,7 @@ from runner.api.agent_runs import AgentRuns, Asked
 from runner.api.boxes import Boxes
 from runner.api.entries import BoxEntry, Run, Schedule
 from runner.api.errors import ApiError, Missing
-from runner.api.runs import KEPT_OUTPUT
+from runner.api.runs import KEPT_OUTPUT, RunCancelled
 from runner.api.wire import Webhook, next_time
 from runner.api.work import MAX_OUTPUT_BYTES, MAX_S, spoken
 from sandbox.box import Box, Command
@@ -22,6 +22,7 @@ from sandbox.errors import SandboxError
 log = structlog.get_logger()
 
 _LONGEST_SLEEP_S = 3600.0
+_AFTER_FAILURE_S = 5.0
 
 
 class Clock:
@@ -31,7 +32,7 @@ class Clock:
         self._boxes, self._agent_runs = boxes, agent_runs
         self._changed = asyncio.Event()
         self._working: dict[str, asyncio.Task[None]] = {}
-        self._next: dict[str, tuple[str, datetime]] = {}
+        self._next: dict[str, tuple[str, str, datetime]] = {}  # box, cron, time
 
     def changed(self) -> None:
         """Schedules are not as they were."""
@@ -40,13 +41,20 @@ class Clock:
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
-            self._changed.clear()
-            wait_s = min([_LONGEST_SLEEP_S, *((at - datetime.now(UTC)).total_seconds() for at in self._times())])
             try:
-                async with asyncio.timeout(max(0.0, wait_s)):
-                    await self._changed.wait()
-            except TimeoutError:
-                self._begin_due(datetime.now(UTC))
+                await self._wait_and_begin()
+            except Exception:  # a boundary: the schedules of all would stand still
+                log.exception("the clock of schedules failed; it goes on")
+                await asyncio.sleep(_AFTER_FAILURE_S)
+
+    async def _wait_and_begin(self) -> None:
+        self._changed.clear()
+        wait_s = min([_LONGEST_SLEEP_S, *((at - datetime.now(UTC)).total_seconds() for at in self._times())])
+        try:
+            async with asyncio.timeout(max(0.0, wait_s)):
+                await self._changed.wait()
+        except TimeoutError:
+            self._begin_due(datetime.now(UTC))
 
     async def settle(self) -> None:
         """The server stops: end what works."""
@@ -56,20 +64,24 @@ class Clock:
 
     def _times(self) -> list[datetime]:
         """When each active schedule comes next."""
-        active = {schedule.id: schedule.cron for schedule in self._boxes.book.schedules() if schedule.status == "active"}
-        kept = {ident: known for ident, known in self._next.items() if active.get(ident) == known[0]}
-        self._next = kept | {ident: (cron, next_time(cron, datetime.now(UTC))) for ident, cron in active.items() if ident not in kept}
-        return [at for _, at in self._next.values()]
+        active = self._boxes.book.active_schedules()
+        kept = {ident: known for ident, known in self._next.items() if active.get(ident) == known[:2]}
+        fresh = {ident: (*about, next_time(about[1], datetime.now(UTC))) for ident, about in active.items() if ident not in kept}
+        self._next = kept | fresh
+        return [at for _, _, at in self._next.values()]
 
     def _begin_due(self, now: datetime) -> None:
-        due = [ident for ident, (_, at) in self._next.items() if at <= now]
-        for schedule in [schedule for schedule in self._boxes.book.schedules() if schedule.id in due]:
-            del self._next[schedule.id]
-            if schedule.id in self._working:
+        for ident, (box_id, _, _) in [(ident, known) for ident, known in self._next.items() if known[2] <= now]:
+            del self._next[ident]
+            try:
+                schedule = self._boxes.book.schedule(box_id, ident)
+            except Missing:
+                continue
+            if ident in self._working:
                 self._note(schedule, None)
                 continue
-            task = self._working[schedule.id] = asyncio.ensure_future(self._work(schedule))
-            task.add_done_callback(lambda _, ident=schedule.id: self._working.pop(ident))  # type: ignore[misc]
+            task = self._working[ident] = asyncio.ensure_future(self._work(schedule))
+            task.add_done_callback(lambda _, ident=ident: self._working.pop(ident))  # type: ignore[misc]
 
     async def _work(self, schedule: Schedule) -> None:
         """The boundary of one time: whatever goes wrong is kept with the schedule."""
@@ -89,7 +101,13 @@ class Clock:
         command = Command(schedule.command or (), cwd=schedule.folder)
         timeout_s = schedule.timeout / 1000 if schedule.timeout else MAX_S
         with self._boxes.runs.keep(entry, "shell", spoken(command), _webhook(schedule), schedule_id=schedule.id) as working:
-            result = await box.exec(command, timeout_s=timeout_s, max_output_bytes=MAX_OUTPUT_BYTES)
+            try:
+                result = await working.do(box.exec(command, timeout_s=timeout_s, max_output_bytes=MAX_OUTPUT_BYTES))
+            except RunCancelled:
+                return working.run
+            except SandboxError as error:
+                working.run.status, working.run.error_message = "failed", str(error)
+                raise
             working.run.status = "completed" if result.exit_code == 0 else "failed"
             working.run.output = result.stdout.decode("utf-8", "replace")[:KEPT_OUTPUT]
             if result.exit_code:

@@ -46,7 +46,7 @@ async def create_pull_request(used: UsedBox, body: NewPullRequest) -> dict[str, 
         head = await git_text(used.box, body.folder, "rev-parse", "--abbrev-ref", "HEAD")
         if not _BRANCH.fullmatch(head) or head == "HEAD":
             raise BadInput(f"the folder stands at no branch that could be offered: {head[:100]!r}")
-        base = body.base or str((await calls.get(f"/repos/{repository}"))["default_branch"])
+        base = body.base or _branch_of(await calls.get(f"/repos/{repository}"))
         wanted = {"title": body.title, "body": body.body, "head": head, "base": base}
         warnings = _attachments(body.attach)
         try:
@@ -54,7 +54,7 @@ async def create_pull_request(used: UsedBox, body: NewPullRequest) -> dict[str, 
         except Taken:
             owner = repository.partition("/")[0]
             open_ones = await calls.get(f"/repos/{repository}/pulls?state=open&head={quote(f'{owner}:{head}')}&base={quote(base, safe='')}")
-            if not open_ones:
+            if not isinstance(open_ones, list) or not open_ones:
                 raise
             made, warnings = open_ones[0], ["there was a pull request from this branch already", *warnings]
         return _shown(made, warnings) | {"base": base}
@@ -86,6 +86,13 @@ async def _repository(used: Named, folder: str | None) -> str:
     if used.entry.cloned and repository.lower() not in {name.lower() for name in used.entry.cloned}:
         raise Taken(f"the folder's origin is {repository} now, which was not cloned into this box; clone it first")
     return repository
+
+
+def _branch_of(repository: Any) -> str:
+    branch = repository.get("default_branch") if isinstance(repository, dict) else None
+    if not isinstance(branch, str):
+        raise ApiError("GitHub did not say which branch is the default one; give `base`")
+    return branch
 
 
 def _attachments(paths: tuple[str, ...]) -> list[str]:

@@ -37,7 +37,7 @@ class Server:
     def repository(self, url: str) -> str | None:
         """`owner/name` of a clone URL of this server; None for any other."""
         found = re.fullmatch(rf"(?:https://|ssh://git@|git@)?{re.escape(self.host)}[/:]([\w.-]+)/([\w.-]+?)(?:\.git)?/?", url)
-        return f"{found[1]}/{found[2]}" if found else None
+        return f"{found[1]}/{found[2]}" if found and not {found[1], found[2]} & {".", ".."} else None
 
 
 class Calls:

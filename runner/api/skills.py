@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from fastapi import APIRouter
@@ -10,6 +11,7 @@ from runner.api.context import NamedBox, UsedBox
 from runner.api.errors import TooLarge
 from runner.api.skill_box import FOLDER, MAX_SKILLS, install
 from runner.api.wire import AddSkill
+from sandbox.errors import BoxFileError
 
 router = APIRouter(prefix="/v2/box/{box_id}/config/skills")
 
@@ -29,6 +31,7 @@ async def remove(named: NamedBox, owner: str, repository: str, skill: str) -> di
     """One skill less; no error if it was not there."""
     ident = f"{owner}/{repository}/{skill}"
     if ident in named.entry.enabled_skills:
-        await named.box.remove(f"{FOLDER}/{skill}")
+        with contextlib.suppress(BoxFileError):  # the box may have removed it itself
+            await named.box.remove(f"{FOLDER}/{skill}")
         named.boxes.save(named.entry, enabled_skills=tuple(known for known in named.now.enabled_skills if known != ident))
     return {}

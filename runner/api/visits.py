@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator
 
 import websockets
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -33,6 +33,7 @@ from sandbox.gateway.upstream import Upstream
 HEADER = b"x-box-visit"
 WAKE_S = 30.0
 IDLE_S = 300.0
+MAX_FRAME_BYTES = 16 << 20
 _HEADER_BYTES = 65_536
 _LOOK_S = 0.1
 _WAKING = """<!doctype html><meta http-equiv="refresh" content="5"><title>waking</title><p>The box is waking up; this page tries again."""
@@ -51,11 +52,14 @@ class Visits:
             return
         box_id, _, port = named[0].decode("latin-1").rpartition("-")
         visitor = _Visitor(scope["app"].state.boxes, box_id, int(port))
-        if scope["type"] == "websocket":
-            await visitor.talk(WebSocket(scope, receive, send))
-        else:
-            response = await visitor.answer(Request(scope, receive, send))
-            await response(scope, receive, send)
+        try:
+            if scope["type"] == "websocket":
+                await visitor.talk(WebSocket(scope, receive, send))
+            else:
+                response = await visitor.answer(Request(scope, receive, send))
+                await response(scope, receive, send)
+        finally:
+            await visitor.leave()
 
 
 class _Refused(Exception):
@@ -71,6 +75,16 @@ class _Visitor:
 
     def __init__(self, boxes: Boxes, box_id: str, port: int) -> None:
         self._boxes, self._box_id, self._port = boxes, box_id, port
+        self._upstream: Upstream | None = None
+        self._feeding: asyncio.Task[None] | None = None
+
+    async def leave(self) -> None:
+        """The visit is over, however it went."""
+        if self._feeding is not None:
+            self._feeding.cancel()
+            await asyncio.gather(self._feeding, return_exceptions=True)
+        if self._upstream is not None:
+            self._upstream.abort()
 
     async def answer(self, request: Request) -> Response:
         """Pass a request on, and its answer back."""
@@ -79,20 +93,18 @@ class _Visitor:
             connection = await self._connection(request)
         except _Refused as refused:
             return refused.response
-        upstream = Upstream(connection, IDLE_S, _HEADER_BYTES)
+        upstream = self._upstream = Upstream(connection, IDLE_S, _HEADER_BYTES)
         try:
-            await upstream.request(request.method.encode(), _target(request), _headers(request, visit))
-            async for piece in request.stream():
-                await upstream.send(piece)
-            await upstream.end()
+            async with asyncio.timeout(IDLE_S):
+                await upstream.request(request.method.encode(), _target(request), _headers(request, visit))
+            # Beside the answer: a program may answer before it has read all, or while it reads.
+            self._feeding = asyncio.ensure_future(_feed(request, upstream))
             head = await upstream.answer()
-        except UpstreamFailed as error:
-            upstream.abort()
+        except (UpstreamFailed, TimeoutError) as error:
             return PlainTextResponse(f"the program in the box does not answer as it should: {error}\n", 502)
-        except BaseException:
-            upstream.abort()
-            raise
-        response = StreamingResponse(_body(upstream), head.status_code)
+        if not 200 <= head.status_code < 600:
+            return PlainTextResponse(f"the program in the box answers with status {head.status_code}, which there is not\n", 502)
+        response = StreamingResponse(upstream.body(), head.status_code)
         response.raw_headers = [(name.lower(), value) for name, value in end_to_end(tuple(head.headers))]
         return response
 
@@ -110,9 +122,10 @@ class _Visitor:
             try:
                 program = await connect(
                     f"ws://{words['host']}{_target(visitor).decode('ascii')}",
-                    sock=end, additional_headers=passed, subprotocols=visitor.scope["subprotocols"] or None, max_size=None, proxy=None,
+                    sock=end, additional_headers=passed, subprotocols=visitor.scope["subprotocols"] or None,
+                    max_size=MAX_FRAME_BYTES, compression=None, proxy=None,
                 )  # fmt: skip
-            except (OSError, TimeoutError, websockets.WebSocketException) as error:
+            except (OSError, ValueError, TimeoutError, websockets.WebSocketException) as error:
                 answer = PlainTextResponse(f"the program in the box does not speak WebSocket here: {type(error).__name__}\n", 502)
                 await visitor.send_denial_response(answer)
                 return
@@ -188,12 +201,14 @@ def _headers(asking: HTTPConnection, visit: Visit) -> list[tuple[bytes, bytes]]:
     return [*kept, (b"transfer-encoding", b"chunked")] if chunked else kept
 
 
-async def _body(upstream: Upstream) -> AsyncIterator[bytes]:
-    """The answer's bytes as they come; the connection to the program ends with it, or with the visitor."""
+async def _feed(request: Request, upstream: Upstream) -> None:
+    """Send the visitor's body to the program, as far as it reads; whoever breaks off ends both ways."""
     try:
-        async for piece in upstream.body():
-            yield piece
-    finally:
+        async for piece in request.stream():
+            async with asyncio.timeout(IDLE_S):
+                await upstream.send(piece)
+        await upstream.end()
+    except (UpstreamFailed, TimeoutError, ClientDisconnect):
         upstream.abort()
 
 

@@ -19,6 +19,8 @@ from sandbox.gateway.gateway import Gateway
 log = structlog.get_logger()
 
 TIMEOUT_S = 10.0
+AT_ONCE = 8  # names that are looked up slowly must leave room for those of boxes
+MAX_WAITING = 1000
 WAITS_S = (0.0, 2.0, 8.0)
 SIGNATURE = "X-Box-Signature"
 
@@ -32,6 +34,7 @@ class Webhooks:
 
     def __init__(self, gateway: Gateway, key: bytes) -> None:
         self._gateway, self._key = gateway, key
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._sending: set[asyncio.Task[None]] = set()
 
     def secret(self, tenant: str) -> str:
@@ -40,6 +43,9 @@ class Webhooks:
 
     def tell(self, tenant: str, webhook: Webhook, payload: dict[str, Any], told: Callable[[str | None], None]) -> None:
         """Send a payload without making anyone wait; `told` gets None once it was taken, or why it was not."""
+        if len(self._sending) >= MAX_WAITING:
+            told(f"{MAX_WAITING} others are being sent already")
+            return
         task = asyncio.ensure_future(self._tell(tenant, webhook, json.dumps(payload).encode(), told))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
@@ -56,7 +62,8 @@ class Webhooks:
         for wait_s in WAITS_S:
             await asyncio.sleep(wait_s)
             try:
-                status = await self._gateway.post(webhook.url, self._headers(tenant, webhook, body), body, TIMEOUT_S)
+                async with self._turns:
+                    status = await self._gateway.post(webhook.url, self._headers(tenant, webhook, body), body, TIMEOUT_S)
             except (Refused, BadName, BadHeaders) as error:
                 told(str(error))  # which another try will not change
                 return

@@ -61,7 +61,7 @@ async def _looked_at(question: Mapping[str, Any]) -> str:
 def _main() -> None:
     """The process that looks: a question on standard input, an answer on standard output."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (int(PATIENCE_S) + 1,) * 2)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(PATIENCE_S) + 1, int(PATIENCE_S) + 1))
     question = json.load(sys.stdin)
     json.dump(_answer(question["schema"], question.get("output")), sys.stdout)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import os
+import posixpath
+import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -26,10 +28,13 @@ def copy(find: Callable[[str], Box], source: str, target: str) -> int:
     there, here = _remote(source), _remote(target)
     if (there is None) == (here is None):
         raise InputError("one of SOURCE and TARGET must be BOX:PATH, and the other a path of this machine")
-    if here is not None:
-        return _upload(find(here[0]), Path(source), here[1])
-    assert there is not None  # noqa: S101 - for the type checker
-    return _download(find(there[0]), there[1], Path(target))
+    try:
+        if here is not None:
+            return _upload(find(here[0]), Path(source), here[1])
+        assert there is not None  # noqa: S101 - for the type checker
+        return _download(find(there[0]), posixpath.normpath(there[1]), Path(target))
+    except OSError as error:
+        raise InputError(f"{error.filename or source}: {error.strerror or error}") from error
 
 
 def _remote(word: str) -> tuple[str, str] | None:
@@ -63,7 +68,8 @@ def _download(box: Box, source: str, target: Path) -> int:
     if kind is None:
         raise InputError(f"there is no {source} in box {box.id}")
     if target.is_dir():
-        target /= PurePosixPath(source).name or box.id
+        name = PurePosixPath(source).name
+        target /= name if name not in ("", "..") else box.id
     if kind == "directory":
         return _download_folder(box, source, target)
     if kind != "file":
@@ -73,32 +79,34 @@ def _download(box: Box, source: str, target: Path) -> int:
 
 
 def _download_folder(box: Box, source: str, target: Path) -> int:
-    target.mkdir(parents=True, exist_ok=True)
-    count = 0
-    for entry in box.files.list(source):
-        if entry.name in (".", "..", "") or "/" in entry.name or "\0" in entry.name:
-            raise InputError(f"box {box.id} names a file {entry.name!r}, which this machine cannot have")
-        path = f"{source.rstrip('/')}/{entry.name}"
-        if entry.is_dir:
-            count += _download_folder(box, path, target / entry.name)
-        elif _kind(box, path) == "file":
-            _download_file(box, path, target / entry.name)
-            count += 1
+    pending, count = [(source, target)], 0
+    while pending:
+        folder, here = pending.pop()
+        here.mkdir(parents=True, exist_ok=True)
+        for entry in box.files.list(folder):
+            if entry.name in (".", "..", "") or "/" in entry.name or "\0" in entry.name:
+                raise InputError(f"box {box.id} names a file {entry.name!r}, which this machine cannot have")
+            path = f"{folder.rstrip('/')}/{entry.name}"
+            if entry.is_dir:
+                pending.append((path, here / entry.name))
+            elif _kind(box, path) == "file":
+                _download_file(box, path, here / entry.name)
+                count += 1
     return count
 
 
 def _download_file(box: Box, source: str, target: Path) -> None:
     """In pieces, and to a name of its own first: a copy that breaks off leaves what was there."""
-    draft = target.with_name(f".{target.name}.part")
-    try:
-        with draft.open("wb") as file:
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".box-review-", delete=False) as file:
+        draft = Path(file.name)
+        try:
             while piece := base64.b64decode(box.files.read(source, encoding="base64", offset=file.tell(), length=PIECE_BYTES)):
                 file.write(piece)
-        draft.replace(target)
-    except OSError as error:
-        raise InputError(f"{target} cannot be written: {error.strerror}") from error
-    finally:
-        draft.unlink(missing_ok=True)
+            file.flush()
+            draft.chmod(0o644)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def _kind(box: Box, path: str) -> str | None:

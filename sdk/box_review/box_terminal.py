@@ -40,10 +40,10 @@ def run(box: Box, argv: Sequence[str], *, tty: bool, interactive: bool, workdir:
         return write
 
     with box.exec.session(argv=[*argv], env=environment, on_stdout=show(output), on_stderr=show(errors), **about) as session, _raw(tty):
+        done, resized = threading.Event(), threading.Event()
         if tty:
-            _follow_size(session)
-        done = threading.Event()
-        feeder = threading.Thread(target=_feed, args=(session, done, interactive), daemon=True)
+            signal.signal(signal.SIGWINCH, lambda *_: resized.set())  # sent by the feeder: the session's lock may be held right now
+        feeder = threading.Thread(target=_feed, args=(session, done, resized, interactive), daemon=True)
         feeder.start()
         code = session.wait()
         done.set()
@@ -51,11 +51,15 @@ def run(box: Box, argv: Sequence[str], *, tty: bool, interactive: bool, workdir:
     return 255 if code < 0 else code
 
 
-def _feed(session: Any, done: threading.Event, interactive: bool) -> None:
-    """Pass standard input on, to its end."""
+def _feed(session: Any, done: threading.Event, resized: threading.Event, interactive: bool) -> None:
+    """Pass standard input on, to its end, and the terminal's size when it has changed."""
     with contextlib.suppress(Exception):  # the program may be gone, and with it the connection
         descriptor = sys.stdin.fileno() if interactive else -1
         while interactive and not done.is_set():
+            if resized.is_set():
+                resized.clear()
+                size = shutil.get_terminal_size((80, 24))
+                session.resize(rows=size.lines, cols=size.columns)
             if not select.select([descriptor], [], [], 0.2)[0]:
                 continue
             data = os.read(descriptor, _READ_BYTES)
@@ -78,14 +82,3 @@ def _raw(wanted: bool) -> Iterator[None]:
         yield
     finally:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
-
-
-def _follow_size(session: Any) -> None:
-    """The program's terminal changes with ours."""
-
-    def changed(*_: object) -> None:
-        size = shutil.get_terminal_size((80, 24))
-        with contextlib.suppress(Exception):  # it has ended meanwhile
-            session.resize(rows=size.lines, cols=size.columns)
-
-    signal.signal(signal.SIGWINCH, changed)

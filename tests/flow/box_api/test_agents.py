@@ -233,6 +233,38 @@ def test_run_that_makes_no_sense_is_refused(agent: Box, served: Server, body: di
         assert said in answer.json()["error"]
 
 
+@pytest.mark.parametrize(
+    ("events", "heard"),
+    [
+        ([("done", r'{"output": "\ud83d"}')], "\N{REPLACEMENT CHARACTER}"),
+        ([("text", r'{"text": "\ud83d"}'), ("text", r'{"text": "\ude00"}')], "\N{GRINNING FACE}"),
+        ([("done", r'{"output": "x", "session_id": "a\u0000b"}')], "x"),
+        ([("done", '{"output": 3, "input_tokens": -5, "total_cost_usd": "many"}')], "3"),
+    ],
+    ids=["half-a-letter", "halves-of-one", "session-with-nul", "nonsense"],
+)
+def test_odd_words_of_an_agent_end_its_run_all_the_same(account: None, events: list[tuple[str, str]], heard: str) -> None:
+    said = "".join(f"event: {name}\ndata: {data}\n\n" for name, data in events)
+    config = {"harness": "custom", "model": "m", "custom_harness": {"command": "sh", "args": ["-c", "cat said"]}}
+    with Box.create(agent=config) as made:
+        made.files.write(path="said", content=said)
+        for _ in range(2):  # the second run gets what the first has left
+            made.agent.run(prompt="x")
+        assert [run.status for run in made.list_runs() if run.type == "agent"] == ["completed"] * 2
+        assert next(run.output for run in made.list_runs() if run.type == "agent") == heard
+        made.delete()
+
+
+def test_box_that_cannot_be_furnished_is_not_left_behind(served: Server) -> None:
+    before = httpx.get(f"{served.url}/v2/box", headers={"X-Box-Api-Key": "box_one"}, trust_env=False).json()
+    folders = len(list((served.data_dir / "boxes").iterdir()))
+    for body in ({"env_vars": {"A": "x" * 70_000}}, {"init_command": "ä" * 40_000}, {"skills": ["o/none"]}, {"clone_repo": "/nowhere"}):
+        answer = httpx.post(f"{served.url}/v2/box", json=body, headers={"X-Box-Api-Key": "box_one"}, trust_env=False, timeout=60)
+        assert (answer.status_code, list(answer.json())) == (400, ["error"])
+    assert httpx.get(f"{served.url}/v2/box", headers={"X-Box-Api-Key": "box_one"}, trust_env=False).json() == before
+    until(lambda: len(list((served.data_dir / "boxes").iterdir())) <= folders + 2)  # two wait for whoever asks next
+
+
 def test_fan_out_and_a_fourth_box_that_sums_up(account: None) -> None:
     helper = 'import sys\nprint(\'event: done\\ndata: {"output": "%s"}\\n\' % (sys.argv[2].split()[0].upper()))'
     config = {"harness": "custom", "model": "m", "custom_harness": {"command": "python3", "args": ["-c", helper]}}

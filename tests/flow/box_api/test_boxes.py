@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import cast
+from typing import ClassVar, cast
 
 import httpx
 import pytest
@@ -211,11 +211,15 @@ def test_fork_has_files_and_settings_of_its_origin(account: None, served: Server
 
 async def test_request_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     class Endless:
+        scope: ClassVar[dict[str, str]] = {}
+        headers: ClassVar[dict[str, str]] = {}
+        url = httpx.URL("http://x/v2/box/b/exec")
+
         async def stream(self) -> AsyncIterator[bytes]:
             while True:
                 yield b"x" * 1000
 
-    monkeypatch.setattr(boxes, "MAX_BODY_BYTES", 10_000)
+    monkeypatch.setattr(boxes, "MAX_LOOKED_AT_BYTES", 10_000)
     taken = 0
     with pytest.raises(Refused) as refused:
         async for piece in boxes._limited(cast("Request", Endless())):

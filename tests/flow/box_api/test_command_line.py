@@ -84,7 +84,10 @@ def test_files_and_folders_are_copied_both_ways(command: Command, name: str, tmp
 def test_command_ends_with_its_caller(command: Command, name: str, served: Server) -> None:
     environment = {**os.environ, "UPSTASH_BOX_BASE_URL": served.url, "UPSTASH_BOX_API_KEY": "box_one"}
     argv = [sys.executable, "-m", "box_review", "box", "exec", "-i", name, "sh", "-c", "read x; echo got $x; exec sleep 77"]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - a shell's background jobs ignore it
+    ) as process:  # fmt: skip
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(b"word\n")
         process.stdin.flush()

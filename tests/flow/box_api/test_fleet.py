@@ -58,13 +58,17 @@ def _is_here(server: Server, box_id: str) -> bool:
 
 @pytest.fixture
 def boxes(fleet: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Box]]:
-    """A box on each host; the first two of four land on different ones."""
+    """A box on each host."""
     monkeypatch.setenv("UPSTASH_BOX_BASE_URL", fleet.url)
     monkeypatch.setenv("UPSTASH_BOX_API_KEY", "box_one")
-    made = [Box.create(name=f"b{number}") for number in range(4)]
-    pair = [next(box for box in made if _is_here(fleet, box.id) is wanted) for wanted in (True, False)]
-    yield pair
-    Box.delete_boxes(box_ids=[box.id for box in made])
+    made: list[Box] = []
+    try:
+        while len({_is_here(fleet, box.id) for box in made}) < 2:
+            assert len(made) < 20
+            made.append(Box.create(name=f"b{len(made)}"))
+        yield [next(box for box in made if _is_here(fleet, box.id) is wanted) for wanted in (True, False)]
+    finally:
+        Box.delete_boxes(box_ids=[box.id for box in made])
 
 
 def test_boxes_land_on_both_hosts_and_are_reached_by_id_and_name(boxes: list[Box]) -> None:
@@ -77,12 +81,12 @@ def test_boxes_land_on_both_hosts_and_are_reached_by_id_and_name(boxes: list[Box
             session.wait()
         assert b"".join(heard) == b"session\n"
         assert "".join(chunk.data for chunk in box.exec.stream("echo stream") if chunk.type == "output") == "stream\n"
-    assert len(Box.list()) == 4
+    assert {box.id for box in boxes} <= {listed.id for listed in Box.list()}
     with pytest.raises(BoxError) as missing:
         Box.get("no-such-box")
     assert missing.value.status_code == 404
     with pytest.raises(BoxError, match="already"):
-        Box.create(name="b3")
+        Box.create(name="b0")
 
 
 def test_snapshot_is_restored_where_it_lies_and_all_are_listed_and_deleted(boxes: list[Box], fleet: Server) -> None:

@@ -86,6 +86,7 @@ def test_port_is_visited_at_a_host_of_its_own(app: Box, served: Server) -> None:
     assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
     assert visit(served, made.url, method="POST", content=b"body").text == f"POST / body {host} None"
     assert visit(served, made.url, method="POST", content=iter([b"in ", b"pieces"])).text == f"POST / in pieces {host} None"
+    assert visit(served, made.url, headers={"Referer": "https://ä.example/".encode()}).status_code == 201
     listed = app.list_public_urls()["public_urls"]
     assert [(entry.id, entry.port, entry.url, entry.basic_auth, entry.bearer_token) for entry in listed] == [
         (f"{app.id}-8000", 8000, made.url, False, False)
@@ -167,3 +168,29 @@ def test_init_command_runs_when_the_box_is_made_and_not_in_its_snapshots(account
     assert restored.exec.command("cat ran").result == "run\n"
     Box.delete_boxes(box_ids=[made.id, restored.id])
     Box.delete_snapshots(snapshot_ids=[kept.id])
+
+
+EARLY = r"""
+import socket, threading, time
+def answer(connection):
+    status = b"700 No" if b"/odd" in connection.recv(1000) else b"403 No"
+    connection.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 4\r\n\r\nstop")
+    time.sleep(1)
+    connection.close()
+listener = socket.create_server(("127.0.0.1", 8000))
+while True:
+    threading.Thread(target=answer, args=(listener.accept()[0],)).start()
+"""
+
+
+def test_program_that_answers_before_it_has_read_all_is_heard_and_a_nonsensical_one_is_a_502(box: Box, served: Server) -> None:
+    box.files.write(path="early.py", content=EARLY)
+    box.exec.command("(python3 early.py >/dev/null 2>&1 &); sleep 0.5")
+    made = box.get_public_url(8000)
+    for path, status in (("/", 403), ("/odd", 502)):
+        try:
+            answer = visit(served, made.url, path, method="POST", content=b"x" * 5_000_000)
+        except httpx.WriteError:
+            continue  # the answer came while we wrote, and we were cut off: as well
+        assert answer.status_code == status
+    until(lambda: box.get_status()["status"] == "idle")  # no visit is left that would keep it busy

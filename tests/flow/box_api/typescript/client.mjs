@@ -108,7 +108,8 @@ const groups = {
     await again.delete()
     await box.deleteSnapshot(kept.id)
     await box.snapshot({ name: "other" })
-    assert.equal((await Box.deleteSnapshots()).deleted, 1) // a body of {} means all
+    assert.ok((await Box.deleteSnapshots()).deleted >= 1) // a body of {} means all
+    assert.deepEqual(await box.listSnapshots(), [])
   },
   async agents() {
     const box = await Box.create({ agent })
