@@ -110,7 +110,7 @@ Headers = Annotated[dict[str, str], Field(max_length=50), AfterValidator(_header
 Options = Annotated[dict[str, Any], AfterValidator(_options)]
 Text = Annotated[str, AfterValidator(_text)]
 Name = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_name)]
-Label = Annotated[str, Field(min_length=1, max_length=20)]
+Label = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[A-Za-z0-9._:-]+$")]
 EnvName = Annotated[str, Field(max_length=256), AfterValidator(_env_name)]
 EnvVars = Annotated[dict[EnvName, Text], Field(max_length=256), _within(MAX_ENV_BYTES)]
 Size = Literal["small", "medium", "large"]
