@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 import httpx
+import jinja2
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
 from bot.errors import Refused
@@ -22,6 +22,7 @@ _ERROR = {
 }
 _ERROR_SCHEMA = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
 _KEY = {"type": "apiKey", "in": "header", "name": "X-Box-Api-Key"}
+_PAGE = jinja2.Environment(loader=jinja2.PackageLoader("bot", "pages"), autoescape=True).get_template("docs.html.j2")
 router = APIRouter(include_in_schema=False)
 
 
@@ -63,9 +64,37 @@ async def openapi(request: Request) -> dict[str, Any]:
 
 
 @router.get("/docs")
-async def docs() -> HTMLResponse:
-    """A page to read it."""
-    return get_swagger_ui_html(openapi_url="/openapi.json", title="box-review")
+async def docs(request: Request) -> HTMLResponse:
+    """A page to read it, without scripts and without anything from elsewhere."""
+    description: Description = request.app.state.description
+    page = _PAGE.render(document=await description.get(), groups=_groups(await description.get()))
+    return HTMLResponse(page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
+
+
+def _groups(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Operations by the first words of their path."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for path, methods in document["paths"].items():
+        words = [word for word in path.split("/") if word and not word.startswith("{")]
+        name = " ".join(words[1:3] if words[:1] == ["v2"] else words[1:2]) or "server"
+        for method, operation in methods.items():
+            body = operation.get("requestBody", {}).get("content", {})
+            schemas = [_resolved(kind.get("schema", {}), document) for kind in body.values()]
+            shown = {
+                "method": method.upper(),
+                "path": path,
+                "text": operation.get("description", ""),
+                "parameters": operation.get("parameters", []),
+            }
+            groups.setdefault(name, []).append(shown | {"body": schemas[0] if schemas else None, "kinds": ", ".join(body)})
+    return dict(sorted(groups.items()))
+
+
+def _resolved(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """A schema, or the one it refers to."""
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    found: dict[str, Any] = document["components"]["schemas"].get(name, schema)
+    return found
 
 
 def _joined(reviews: dict[str, Any], boxes: dict[str, Any]) -> dict[str, Any]:
