@@ -85,7 +85,8 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         shown = [value for name, value in scope["headers"] if name == TOKEN]
         if len(shown) == 1 and hmac.compare_digest(shown[0], self._token):
-            await self._below(scope, receive, send)
+            headers = [pair for pair in scope["headers"] if pair[0] != TOKEN]  # it ends here: what is below passes headers on into boxes
+            await self._below({**scope, "headers": headers}, receive, send)
             return
         refusal = JSONResponse({"error": "this port is for the fronts of the fleet"}, 401)
         if scope["type"] == "websocket":

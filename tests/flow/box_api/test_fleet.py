@@ -126,6 +126,24 @@ def test_ports_on_both_hosts_are_visited(boxes: list[Box], fleet: Server) -> Non
         assert visit(fleet, box.get_public_url(8000).url).text == box.id
 
 
+SHOW = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(str(self.headers).encode())
+http.server.HTTPServer(("127.0.0.1", 8001), Handler).serve_forever()
+"""
+
+
+def test_no_program_in_a_box_hears_the_token_of_the_fleet(boxes: list[Box], fleet: Server) -> None:
+    for box in boxes:
+        box.files.write(path="show.py", content=SHOW)
+        box.exec.command("(python3 show.py >/dev/null 2>&1 &); curl -s --retry 20 --retry-delay 1 --retry-connrefused localhost:8001")
+        heard = visit(fleet, box.get_public_url(8001).url, headers={"X-Seen": "yes"}).text.lower()
+        assert "x-seen: yes" in heard
+        assert TOKEN not in heard and "x-box-" not in heard
+
+
 def test_no_tenant_reaches_another_tenants_box_on_any_host(boxes: list[Box], fleet: Server) -> None:
     other = {"X-Box-Api-Key": "box_two"}
     assert httpx.get(f"{fleet.url}/v2/box", headers=other, trust_env=False).json() == []
