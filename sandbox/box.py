@@ -323,6 +323,11 @@ class Box(abc.ABC):
             NothingListens: no program answers there.
         """
 
+    @property
+    @abc.abstractmethod
+    def init(self) -> str:
+        """Its `init` command, empty for none."""
+
     @abc.abstractmethod
     def set_init(self, command: str) -> None:
         """Replace its `init` command, for the next time; empty for none. What runs goes on."""

@@ -36,7 +36,7 @@ class Plan:
         lower: layer folders, lowest first, without the skeleton.
         folder: the box's folder, holding `upper` and `work`.
         uid: host uid to start as; None keeps the server's.
-        arguments: the supervisor's, see `sandbox.inbox.supervisor.main`.
+        arguments: the supervisor's, see `sandbox.inbox.start.main`.
     """
 
     rootfs: Rootfs

@@ -82,6 +82,10 @@ class RecordedBox(BoxFiles):
         self.gateway.set_headers(self.id, AttachedHeaders(merged))
         self.store.save_headers(self.id, merged)
 
+    @property
+    def init(self) -> str:
+        return self.record.init
+
     def set_init(self, command: str) -> None:
         self.record.init = command
         self.store.save_box(self.record)

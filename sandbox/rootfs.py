@@ -47,7 +47,7 @@ _FOLDERS = (
     "etc/ssl/certs",
 )
 _HOST_ETC = ("/etc/alternatives", "/etc/ssl/certs")
-_START = "import sys; sys.path.insert(0, '/.box'); from inbox.supervisor import main; main()"
+_START = "import sys; sys.path.insert(0, '/.box'); from inbox.start import main; main()"
 TRUST = Path("/.box/trust.pem")
 BOX_FOLDERS = ("opt", "run", "tmp", "var", "var/tmp", "workspace", "workspace/home")
 

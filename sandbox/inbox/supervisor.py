@@ -15,9 +15,8 @@ import _signal  # type: ignore[import-not-found,unused-ignore]
 import _socket
 import os
 import struct
-import sys
 
-from . import files, guard, programs, wire
+from . import files, programs, wire
 from .bounds import Bounds
 from .doors import Doors
 from .poller import Poller
@@ -264,13 +263,17 @@ class Supervisor:
                 self.poller.forget(source.fd)
                 del self.sources[ident, stream]
 
+    def pids(self, ident: int) -> set[int]:
+        """The program's own process, while it lives."""
+        return {pid for pid, owner in self.running.items() if owner == ident}
+
     def kill(self, ident: int, _stream: int, _payload: bytes) -> None:
         """Kill a program and everything it started."""
-        kill_tree({pid for pid, owner in self.running.items() if owner == ident})
+        kill_tree(self.pids(ident))
 
     def signal(self, ident: int, _stream: int, payload: bytes) -> None:
         """Signal a program and everything it started."""
-        signal_tree({pid for pid, owner in self.running.items() if owner == ident}, int(payload))
+        signal_tree(self.pids(ident), int(payload))
 
     def resize(self, ident: int, _stream: int, payload: bytes) -> None:
         """Change the size of a program's terminal."""
@@ -280,7 +283,7 @@ class Supervisor:
     def raise_keys(self, ident: int, data: bytes) -> bytes:
         """Raise the signals of keys such as ^C, where the box's kernel does not; returns the other keys."""
         raised, rest = programs.keys_pressed(self.terminals[ident], data)
-        for pid in [pid for pid, owner in self.running.items() if owner == ident]:
+        for pid in self.pids(ident):
             for number in raised:
                 send(newest_group(pid), number, group=True)
         self.tell(b"c", ident, b"%d" % (len(data) - len(rest)))
@@ -376,29 +379,3 @@ ANSWERS: dict[bytes, Callable[[Supervisor], int]] = {
     b"go on": Supervisor.go_on,
     b"orphan": Supervisor.orphan,
 }
-
-
-def main() -> None:
-    """Take up the work.
-
-    Arguments: `RLIMIT_X=value` bounds each process, `pids=number` all of them where the box's kernel counts,
-    `user=uid` is what they run as, `keys` says that terminals raise no signals themselves, `port=service` is a way to
-    the host, `filter=path` the system call filter.
-    """
-    guard.hide()
-    user, bounds, services, keys = None, Bounds(), {}, False
-    for name, _, value in (word.partition("=") for word in sys.argv[1:]):
-        if name == "filter":
-            guard.filter_calls(value)
-        elif name == "user":
-            user = int(value)
-            guard.shed()
-        elif name == "keys":
-            keys = True
-        elif name == "pids":
-            bounds.limit_pids(int(value))
-        elif name.isdigit():
-            services[int(name)] = value.encode()
-        else:
-            programs.bound(name, int(value))
-    Supervisor(programs.User(user), bounds, services, keys).run()

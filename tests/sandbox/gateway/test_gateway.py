@@ -151,7 +151,7 @@ async def test_programs_behind_a_real_supervisor_are_served(net: Net) -> None:
     link = SupervisorLink(BOX, Callbacks(connected=net.gateway.connected(BOX)))
     fd = ours.detach()
     link.attach(fd, fd)
-    start = [sys.executable, "-c", "from sandbox.inbox import supervisor; supervisor.main()", f"{port}=gateway"]
+    start = [sys.executable, "-c", "from sandbox.inbox import start; start.main()", f"{port}=gateway"]
     process = await asyncio.create_subprocess_exec(*start, stdin=theirs.fileno(), stdout=theirs.fileno())
     theirs.close()
     try:
