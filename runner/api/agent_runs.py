@@ -6,8 +6,7 @@ import asyncio
 import base64
 import contextlib
 import mimetypes
-import secrets
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -63,7 +62,7 @@ class AttachedFile:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One run as its caller wants it; `timeout_s` bounds it, `model` None takes the box's."""
+    """One run as its caller wants it; `timeout_s` bounds it, `model` None takes the box's, `files` are taken out on their way into it."""
 
     prompt: str
     folder: str = HOME
@@ -143,8 +142,7 @@ class AgentRuns:
 
     def __init__(self, boxes: Boxes) -> None:
         self._boxes = boxes
-        self._tasks: set[asyncio.Task[Run]] = set()
-        self._working: Counter[str] = Counter()
+        self._tasks: dict[asyncio.Task[Run], str] = {}  # and the box of each
 
     def agent(self, entry: BoxEntry) -> Agent:
         """The agent of a box. Raises BadInput."""
@@ -158,23 +156,21 @@ class AgentRuns:
     def begin(self, entry: BoxEntry, box: Box, asked: Asked, listener: Listener | None = None) -> asyncio.Task[Run]:
         """Let the box's agent work; the task ends with the run. Raises BadInput."""
         agent = self.agent(entry)
-        if self._working[entry.id] >= MAX_AT_ONCE:
+        if list(self._tasks.values()).count(entry.id) >= MAX_AT_ONCE:
             raise Taken(f"box {entry.id} has {MAX_AT_ONCE} agents at work; wait for one, or cancel one")
-        self._working[entry.id] += 1
         work = asyncio.ensure_future(self._run(agent, entry, box, asked, listener or _nobody()))
-        self._tasks.add(work)
-        work.add_done_callback(lambda done: self._done(entry.id, done))
+        self._tasks[work] = entry.id
+        work.add_done_callback(self._done)
         return work
 
-    def _done(self, box_id: str, work: asyncio.Task[Run]) -> None:
-        self._tasks.discard(work)
-        self._working -= Counter({box_id: 1})
+    def _done(self, work: asyncio.Task[Run]) -> None:
+        box_id = self._tasks.pop(work)
         if not work.cancelled() and work.exception() is not None:
             log.error("an agent run could not be kept account of", box=box_id, error=repr(work.exception()))
 
     async def settle(self) -> None:
         """The server stops: end all of them; the next start says that they failed."""
-        for task in self._tasks:
+        for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -233,12 +229,13 @@ class AgentRuns:
         return AgentEvent("error", {"error": "the agent ended without a word"})
 
     def _take_account(self, run: Run, last: AgentEvent) -> None:
+        """Keep what a run came to; `last` is from `_last_word`, or an error of ours that says no more."""
         data = last.data
         run.status = "completed" if last.kind == "done" else "failed"
-        run.output = str(data.get("output", ""))[:KEPT_OUTPUT] if last.kind == "done" else None
-        run.error_message = str(data["error"])[:KEPT_OUTPUT] if last.kind == "error" else None
-        run.input_tokens, run.output_tokens = _count(data, "input_tokens"), _count(data, "output_tokens")
-        run.cached_input_tokens, run.cost_usd = _count(data, "cached_input_tokens"), _money(data)
+        run.output = data["output"][:KEPT_OUTPUT] if last.kind == "done" else None
+        run.error_message = data["error"][:KEPT_OUTPUT] if last.kind == "error" else None
+        run.input_tokens, run.output_tokens = data.get("input_tokens", 0), data.get("output_tokens", 0)
+        run.cached_input_tokens, run.cost_usd = data.get("cached_input_tokens", 0), data.get("total_cost_usd", 0.0)
         run.session_id = data.get("session_id") or None
         self._boxes.add_usage(run)
 
@@ -288,8 +285,3 @@ def _count(data: Mapping[str, Any], name: str) -> int:
 def _money(data: Mapping[str, Any]) -> float:
     value = data.get("total_cost_usd")
     return float(value) if isinstance(value, (int, float)) and 0 <= value < 1e9 else 0.0
-
-
-def new_id(kind: str) -> str:
-    """A fresh id that nobody can guess."""
-    return f"{kind}_{secrets.token_hex(12)}"

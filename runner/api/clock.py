@@ -105,9 +105,6 @@ class Clock:
                 result = await working.do(box.exec(command, timeout_s=timeout_s, max_output_bytes=MAX_OUTPUT_BYTES))
             except RunCancelled:
                 return working.run
-            except SandboxError as error:
-                working.run.status, working.run.error_message = "failed", str(error)
-                raise
             working.run.status = "completed" if result.exit_code == 0 else "failed"
             working.run.output = result.stdout.decode("utf-8", "replace")[:KEPT_OUTPUT]
             if result.exit_code:

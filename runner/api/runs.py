@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
-
-import structlog
 
 from runner.api.book import Book
 from runner.api.entries import BoxEntry, Run
 from runner.api.errors import Missing
 from runner.api.webhooks import Webhooks
 from runner.api.wire import Webhook
-
-log = structlog.get_logger()
+from runner.api.work import new_id
 
 _T = TypeVar("_T")
 
@@ -40,6 +36,9 @@ class OpenRun:
 
     async def do(self, doing: Coroutine[Any, Any, _T]) -> _T:
         """Do the work of the run, so that cancelling ends it. Raises RunCancelled."""
+        if self.cancelled:  # before it began
+            doing.close()
+            raise RunCancelled
         work = asyncio.ensure_future(doing)
 
         async def cancel() -> None:
@@ -66,10 +65,11 @@ class Runs:
     def keep(
         self, entry: BoxEntry, kind: Literal["agent", "shell"], prompt: str, webhook: Webhook | None = None, **more: Any
     ) -> Iterator[OpenRun]:
-        """Keep account of a run, and of its end however it comes. Whoever works on it sets its status; left running, it was cancelled."""
+        """Keep account of a run, and of its end however it comes. Whoever works on it sets its status; left running, it was
+        cancelled, and it has failed with an error."""
         started = time.time()
         run = Run(
-            id=f"run_{secrets.token_hex(12)}",
+            id=new_id("run"),
             box_id=entry.id,
             customer_id=entry.tenant,
             type=kind,
@@ -83,6 +83,9 @@ class Runs:
         working = self._open[run.box_id, run.id] = OpenRun(run)
         try:
             yield working
+        except Exception as error:
+            run.status, run.error_message = "failed", str(error) or type(error).__name__
+            raise
         finally:
             del self._open[run.box_id, run.id]
             if working.cancelled or run.status == "running":

@@ -7,12 +7,11 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from runner.api.agent_runs import new_id
 from runner.api.context import TheClock, UsedBox
 from runner.api.entries import Schedule
 from runner.api.errors import BadInput, TooLarge
 from runner.api.wire import ChangeSchedule, NewSchedule
-from runner.api.work import folder_of
+from runner.api.work import folder_of, new_id
 
 MAX_SCHEDULES = 100
 router = APIRouter(prefix="/v2/box/{box_id}/schedules")

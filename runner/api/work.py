@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
+
 from sandbox.box import HOME, Command
 
 MAX_S = 24 * 3600.0  # what has no deadline of its own ends with the day
 MAX_OUTPUT_BYTES = 64 << 20
+
+
+def new_id(kind: str) -> str:
+    """A fresh id that nobody can guess."""
+    return f"{kind}_{secrets.token_hex(12)}"
 
 
 def folder_of(given: str | None) -> str:
