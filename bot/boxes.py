@@ -46,8 +46,9 @@ async def forward(request: Request, caller: Authorized) -> Response:
     """Pass one request of a tenant on, and its answer back; to several hosts where it concerns boxes of several."""
     fleet = _fleet(request)
     headers = _headers(request, [("x-box-tenant", caller.tenant), ("x-box-public-url", _pattern(request))], {"accept-encoding"})
-    if len(await fleet.places()) == 1:
-        return await _pass_on(request, (await fleet.places())[0], headers)
+    places = await fleet.places()
+    if len(places) == 1:
+        return await _pass_on(request, places[0], headers)
     path = request.path_params.get("rest", "")
     scatter = Scatter(fleet, caller.tenant)
     if (request.method, path) in (("POST", ""), ("POST", "from-snapshot")):
@@ -57,7 +58,7 @@ async def forward(request: Request, caller: Authorized) -> Response:
     if (request.method, path) in _OF_ALL:
         return await _scattered(request, scatter)
     first = path.partition("/")[0]
-    place = (await fleet.places())[0] if first in ("", "settings") else await fleet.of_box(caller.tenant, first)
+    place = places[0] if first in ("", "settings") else await fleet.of_box(caller.tenant, first)
     return await _pass_on(request, place, headers)
 
 

@@ -67,7 +67,8 @@ async def openapi(request: Request) -> dict[str, Any]:
 async def docs(request: Request) -> HTMLResponse:
     """A page to read it, without scripts and without anything from elsewhere."""
     description: Description = request.app.state.description
-    page = _PAGE.render(document=await description.get(), groups=_groups(await description.get()))
+    document = await description.get()
+    page = _PAGE.render(document=document, groups=_groups(document))
     return HTMLResponse(page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
 
 

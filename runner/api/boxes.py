@@ -29,7 +29,7 @@ from sandbox.limits import SIZES
 
 log = structlog.get_logger()
 
-_NOT_SHOWN = {"tenant", "deleted", "env", "network_policy", "custom_runner", "mcp_servers", "init_command", "cloned"}
+_NOT_SHOWN = {"tenant", "deleted", "env", "network_policy", "custom_runner", "mcp_servers", "cloned"}
 
 RUNTIMES = ("node", "python", "golang", "ruby", "rust")
 AGENTS = ("custom",)
@@ -88,7 +88,7 @@ class Boxes:
             env=env,
             size=size,
             runtime=wanted.runtime or (snapshot.runtime if snapshot else None),
-            **wanted.model_dump(include={"name", "labels", "keep_alive", "init_command"}),
+            **wanted.model_dump(include={"name", "labels", "keep_alive"}),
             **agent,
             network_policy=wanted.network_policy,
             mcp_servers=tuple(server.model_copy(update={"headers": {}}) for server in wanted.mcp_servers),
@@ -306,7 +306,7 @@ class Boxes:
             size_bytes=await self.driver.snapshot_bytes(snapshot_id),
             created_at=int(time.time()),
             size=entry.size,
-            **entry.model_dump(include={"runtime", "env", "agent", "model", "init_command", "enabled_skills"}),
+            **entry.model_dump(include={"runtime", "env", "agent", "model", "enabled_skills"}),
             custom_runner=entry.custom_runner,
         )
         self.book.add_snapshot(entry.tenant, made)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter
@@ -13,9 +12,9 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from runner.api.context import Named, UsedBox
 from runner.api.errors import BadInput
-from runner.api.runs import OpenRun, RunCancelled
+from runner.api.runs import RunCancelled
 from runner.api.wire import Code, Exec
-from runner.api.work import MAX_OUTPUT_BYTES, MAX_S, folder_of, spoken
+from runner.api.work import MAX_OUTPUT_BYTES, MAX_S, folder_of
 from sandbox.box import Command, ExecResult
 from sandbox.errors import SandboxError
 
@@ -81,7 +80,7 @@ async def _whole(used: Named, command: Command, timeout_s: float) -> Response:
 
 
 async def _recorded(used: Named, command: Command, timeout_s: float) -> dict[str, Any]:
-    with _run(used, command) as working:
+    with used.run(command) as working:
         try:
             result = await working.do(used.box.exec(command, timeout_s=timeout_s, max_output_bytes=MAX_OUTPUT_BYTES))
         except RunCancelled:
@@ -105,7 +104,7 @@ def _why(result: ExecResult, timeout_s: float) -> str:
 async def _stream(used: Named, command: Command, timeout_s: float) -> AsyncIterator[bytes]:
     """Output of both streams as it comes, then the marker in a piece of its own. Ends the command when the caller goes."""
     try:
-        with _run(used, command) as working:
+        with used.run(command) as working:
             async with used.box.start(command) as process, asyncio.timeout(timeout_s):
                 working.on_cancel = process.kill
                 async for _, data in process.output():
@@ -119,9 +118,3 @@ async def _stream(used: Named, command: Command, timeout_s: float) -> AsyncItera
 
 def _marker(name: str, payload: dict[str, Any]) -> bytes:
     return f"event: {name}\ndata: {json.dumps(payload)}\n\n".encode()
-
-
-@contextlib.contextmanager
-def _run(used: Named, command: Command) -> Iterator[OpenRun]:
-    with used.boxes.runs.keep(used.entry, "shell", spoken(command)) as working:
-        yield working

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header
 from fastapi.requests import HTTPConnection
@@ -13,28 +14,19 @@ from runner.api.book import Book
 from runner.api.boxes import Boxes
 from runner.api.clock import Clock
 from runner.api.entries import BoxEntry
+from runner.api.runs import OpenRun
 from runner.api.webhooks import Webhooks
-from sandbox.box import Box
+from runner.api.work import spoken
+from sandbox.box import Box, Command
 
 
-async def _boxes(connection: HTTPConnection) -> Boxes:
-    boxes: Boxes = connection.app.state.boxes
-    return boxes
+def _kept(name: str) -> Any:
+    """What the application keeps under a name."""
 
+    async def get(connection: HTTPConnection) -> Any:
+        return getattr(connection.app.state, name)
 
-async def _agent_runs(connection: HTTPConnection) -> AgentRuns:
-    agent_runs: AgentRuns = connection.app.state.agent_runs
-    return agent_runs
-
-
-async def _clock(connection: HTTPConnection) -> Clock:
-    clock: Clock = connection.app.state.clock
-    return clock
-
-
-async def _webhooks(connection: HTTPConnection) -> Webhooks:
-    webhooks: Webhooks = connection.app.state.webhooks
-    return webhooks
+    return Depends(get)
 
 
 async def _tenant(x_box_tenant: Annotated[str, Header(include_in_schema=False)]) -> str:
@@ -42,10 +34,10 @@ async def _tenant(x_box_tenant: Annotated[str, Header(include_in_schema=False)])
     return x_box_tenant
 
 
-AllBoxes = Annotated[Boxes, Depends(_boxes)]
-AllAgentRuns = Annotated[AgentRuns, Depends(_agent_runs)]
-AllWebhooks = Annotated[Webhooks, Depends(_webhooks)]
-TheClock = Annotated[Clock, Depends(_clock)]
+AllBoxes = Annotated[Boxes, _kept("boxes")]
+AllAgentRuns = Annotated[AgentRuns, _kept("agent_runs")]
+AllWebhooks = Annotated[Webhooks, _kept("webhooks")]
+TheClock = Annotated[Clock, _kept("clock")]
 Tenant = Annotated[str, Depends(_tenant)]
 
 
@@ -61,6 +53,10 @@ class Named:
     def now(self) -> BoxEntry:
         """What is known of it at this moment; `entry` is from when the request began. Raises Missing."""
         return self.book.box_of_anyone(self.entry.id)
+
+    def run(self, command: Command) -> AbstractContextManager[OpenRun]:
+        """Keep account of a command in it."""
+        return self.boxes.runs.keep(self.entry, "shell", spoken(command))
 
     @property
     def book(self) -> Book:

@@ -27,7 +27,6 @@ class BoxEntry(BaseModel):
     model: str | None = None
     custom_runner: CustomRunner | None = None
     session_id: str | None = None
-    init_command: str | None = None
     enabled_skills: tuple[str, ...] = ()
     mcp_servers: tuple[McpServer, ...] = ()
     clone_repo: str | None = None
@@ -60,7 +59,6 @@ class SnapshotEntry(BaseModel):
     agent: str | None = None
     model: str | None = None
     custom_runner: CustomRunner | None = None
-    init_command: str | None = None
     enabled_skills: tuple[str, ...] = ()
 
 

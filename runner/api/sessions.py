@@ -15,7 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from runner.api.context import UsedBox
 from runner.api.runs import OpenRun
 from runner.api.wire import FORBIDDEN_ENV, Body, Text
-from runner.api.work import folder_of, spoken
+from runner.api.work import folder_of
 from sandbox.box import Command, Process
 from sandbox.errors import SandboxError
 
@@ -102,7 +102,7 @@ async def exec_session(socket: WebSocket, used: UsedBox) -> None:
     try:
         async with used.box.start(command) as process:
             if pid := await process.pid():
-                with used.boxes.runs.keep(used.entry, "shell", spoken(command)) as working:
+                with used.run(command) as working:
                     working.on_cancel = process.kill
                     await _send(socket, type="started", pid=pid, execId=working.run.id)
                     await _serve(socket, process, working)

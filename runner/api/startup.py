@@ -15,14 +15,13 @@ router = APIRouter(prefix="/v2/box/{box_id}/startup")
 @router.get("")
 async def get(named: NamedBox) -> dict[str, Any]:
     """The command, empty if there is none."""
-    return {"init_command": named.entry.init_command or ""}
+    return {"init_command": named.box.init}
 
 
 @router.put("")
 async def put(named: NamedBox, body: SetInit) -> dict[str, Any]:
     """Replace it, for the next time. A frozen box stays frozen."""
     named.box.set_init(body.init_command)
-    named.boxes.save(named.entry, init_command=body.init_command)
     return {}
 
 
@@ -30,5 +29,4 @@ async def put(named: NamedBox, body: SetInit) -> dict[str, Any]:
 async def delete(named: NamedBox) -> dict[str, Any]:
     """Have none; what runs goes on."""
     named.box.set_init("")
-    named.boxes.save(named.entry, init_command=None)
     return {}

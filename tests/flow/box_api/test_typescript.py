@@ -20,16 +20,22 @@ HERE = Path(__file__).parent / "typescript"
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The client as npm installs it, by its lock file."""
     npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
+    in_ci = bool(os.environ.get("CI"))  # where nothing is left out
+    if not in_ci and (npm is None or shutil.which("node") is None):
         pytest.skip("needs node and npm")
     folder = tmp_path_factory.mktemp("typescript")
     for file in HERE.iterdir():
         shutil.copy(file, folder)
     installed = subprocess.run(
-        [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        [npm or "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     if installed.returncode:
-        if "ENOTFOUND" in installed.stderr or "EAI_AGAIN" in installed.stderr:
+        if not in_ci and ("ENOTFOUND" in installed.stderr or "EAI_AGAIN" in installed.stderr):
             pytest.skip("needs the npm registry, which cannot be reached")
         raise AssertionError(installed.stderr)
     return folder
