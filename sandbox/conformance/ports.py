@@ -49,8 +49,9 @@ async def _closed(driver: Driver) -> None:
 
 @promise("the init command runs when the box is made and when it comes back without its processes", "ports")
 async def _init(driver: Driver) -> None:
-    async with a_box(driver, BoxSpec(limits=SMALL, init="echo run >> ran; exec sleep 600")) as box:
+    async with a_box(driver, BoxSpec(limits=SMALL, init="echo run >> ran; echo said; exec sleep 600")) as box:
         await _ran(box, 1)
+        expect(await box.read_file("/tmp/init.log"), b"said\n", "what it wrote")  # noqa: S108 - of the box
         await box.freeze(Freeze.WARM)
         await box.resume()
         await box.freeze(Freeze.COLD)
