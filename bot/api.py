@@ -110,9 +110,9 @@ async def put_source(sha256: Sha256Path, request: Request, service: Allowed) -> 
 
 
 @router.post("/reviews", status_code=202, openapi_extra=_described(ReviewRequest))
-async def create_review(request: Request, service: Allowed) -> Accepted:
+async def create_review(request: Request, caller: Authorized, service: Allowed) -> Accepted:
     """Queue a review of an uploaded change."""
-    return Accepted(review_id=await service.reviews.create(await _read(request, ReviewRequest)))
+    return Accepted(review_id=await service.reviews.create(await _read(request, ReviewRequest), caller.tenant))
 
 
 @router.get("/reviews/{review_id}")

@@ -41,25 +41,30 @@ class Reviews:
         self._sources = sources
         self._fs, self._root = fsspec.core.url_to_fs(artifacts_url)
 
-    async def create(self, request: ReviewRequest) -> str:
-        """Queue a review; returns its id.
+    async def create(self, request: ReviewRequest, tenant: str) -> str:
+        """Queue a review for a tenant; returns its id.
 
         Raises:
             Refused: no host can do what is asked, or the source was not uploaded.
         """
-        _check(request, await self.hosts())
+        hosts = await self.hosts()
+        request = _settled(request, hosts)
+        _check(request, hosts)
         if not await self._sources.has(request.source):
             raise Refused(f"the source {request.source} was not uploaded; PUT /v1/sources/{request.source} first", 409)
         review_id = "rv-" + "".join(secrets.choice(_ID_LETTERS) for _ in range(16))
         now = time.time()
         fields = {
             "request": request.model_dump_json(),
+            "tenant": tenant,
             "created_at": repr(now),
             "deadline_at": repr(now + request.timeout_s),
             "status": ReviewStatus.QUEUED.value,
         }
         for role in request.roles:
-            fields[role_field(role)] = RoleReport(role=role, status=RoleStatus.QUEUED, harness=request.harness).model_dump_json()
+            fields[role_field(role)] = RoleReport(
+                role=role, status=RoleStatus.QUEUED, harness=request.reviewer(role).harness
+            ).model_dump_json()
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(review_key(review_id), mapping=fields)
             pipe.expire(review_key(review_id), KEEP_S)
@@ -144,6 +149,14 @@ class Reviews:
             raise NoSuchReview(review_id) from None
 
 
+def _settled(request: ReviewRequest, hosts: list[HostReport]) -> ReviewRequest:
+    """With `auto` replaced by what the hosts prefer: an agent, if one of them has a model for it."""
+    if request.harness != "auto":
+        return request
+    preferred = sorted({host.harness for host in hosts} - {"static"})
+    return request.model_copy(update={"harness": preferred[0] if preferred else "static"})
+
+
 def _check(request: ReviewRequest, hosts: list[HostReport]) -> None:
     """Refuse what no host can do, naming what they can."""
     if not hosts:
@@ -153,11 +166,17 @@ def _check(request: ReviewRequest, hosts: list[HostReport]) -> None:
     roles = sorted({role for host in hosts for role in host.roles})
     if request.driver not in ("auto", *drivers):
         raise Refused(f"no runner host has the driver {request.driver!r}; there is auto, {', '.join(drivers)}")
-    if request.harness not in harnesses:
-        raise Refused(f"no runner host has the harness {request.harness!r}; there is {', '.join(harnesses)}")
-    unknown = [role for role in request.roles if role not in roles]
+    for name in (*(request.reviewer(role).harness for role in request.roles), request.jury.harness or request.harness):
+        if name not in harnesses:
+            raise Refused(f"no runner host has the harness {name!r}; there is {', '.join(harnesses)}; `box-review harness` says more")
+    if strangers := sorted(request.reviewers.keys() - set(request.roles)):
+        raise Refused(f"reviewers: {strangers[0]!r} is not among the roles {', '.join(request.roles)}")
+    unknown = [role for role in request.roles if role not in roles and not request.reviewer(role).instructions]
     if unknown:
-        raise Refused(f"no runner host knows the role {unknown[0]!r}; there is {', '.join(roles)}")
+        raise Refused(f"no runner host knows the role {unknown[0]!r}; there is {', '.join(roles)}; a role of your own needs instructions")
+    own = [role for role in request.roles if role not in roles and request.reviewer(role).harness == "static"]
+    if own:
+        raise Refused(f"the role {own[0]!r} is one of your own and needs an agent; the harness static has no words for it")
     if len(set(request.roles)) != len(request.roles):
         raise Refused("a role is named twice")
 

@@ -14,6 +14,7 @@ from runner.errors import ReviewerFailed, RunnerError
 from runner.harness.contract import Assignment, Harness
 from runner.host import Host
 from runner.lane import Lane, put_away
+from runner.result import RoleResult
 from runner.reviews import ReviewState
 from sandbox.errors import SandboxError
 
@@ -49,11 +50,13 @@ class _Work:
         """The role's final report. Never raises for what went wrong in the box; that is what it reports."""
         left_s = self._review.deadline_at - time.time()
         try:
-            harness = self._host.harness(self._review.request.harness)
+            harness = self._host.harness(self._review.request.reviewer(self._role).harness)
             async with asyncio.timeout(max(0.0, left_s)):
                 return await self._review_in_box(harness, left_s)
         except TimeoutError:
             return await self._ended(RoleStatus.TIMED_OUT, f"no result within {self._review.request.timeout_s:g} s")
+        except ReviewerFailed as error:
+            return await self._ended(error.status, str(error), error.partial)
         except (RunnerError, SandboxError) as error:
             return await self._ended(RoleStatus.FAILED, str(error))
         except Exception:  # the job boundary: a bug of ours must end in the review, not in a job nobody sees
@@ -70,21 +73,31 @@ class _Work:
         if result.role != self._role:
             raise ReviewerFailed(f"the harness answered for the role {result.role!r}")
         await result.save(self._host.artifacts, self._review.review_id)
-        report = self._report(RoleStatus.COMPLETED)
-        done = {"findings": len(result.findings), "usage": result.usage, "model": result.model, "not_covered": result.not_covered}
-        return await self._frozen(report.model_copy(update=done))
+        report = await self._frozen(self._report(RoleStatus.COMPLETED, result))
+        self._host.hand_over(self._review, self._role, self._lane.box, result)
+        return report
 
-    async def _ended(self, status: RoleStatus, error: str) -> RoleReport:
-        report = self._report(status).model_copy(update={"error": error[:2000]})
+    async def _ended(self, status: RoleStatus, error: str, partial: RoleResult | None = None) -> RoleReport:
+        if partial is not None:  # what was found until then is worth its place in the review
+            await partial.save(self._host.artifacts, self._review.review_id)
+        report = self._report(status, partial).model_copy(update={"error": error[:2000]})
         await self._lane.enter("failed", error)
         return await self._frozen(report)
 
-    def _report(self, status: RoleStatus) -> RoleReport:
-        box = self._lane.box
+    def _report(self, status: RoleStatus, result: RoleResult | None = None) -> RoleReport:
+        box, result = self._lane.box, result or RoleResult(role=self._role)
+        name = self._review.request.reviewer(self._role).harness
+        harness = self._host.harnesses.get(name)
         return RoleReport(
             role=self._role,
             status=status,
-            harness=self._review.request.harness,
+            harness=name,
+            harness_version=harness.version if harness else "",
+            findings=len(result.findings),
+            usage=result.usage,
+            model=result.model,
+            session_id=result.session_id,
+            not_covered=result.not_covered,
             driver=box.driver if box else "",
             box_id=box.id if box else "",
         )

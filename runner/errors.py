@@ -9,6 +9,13 @@ RunnerError
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from box_review import RoleStatus
+
+if TYPE_CHECKING:
+    from runner.result import RoleResult
+
 
 class RunnerError(Exception):
     """Base of what the runner raises on purpose; its text is one sentence."""
@@ -19,7 +26,16 @@ class SourceUnusable(RunnerError, ValueError):
 
 
 class ReviewerFailed(RunnerError):
-    """A reviewer ended without a result."""
+    """A reviewer ended without a result.
+
+    Attributes:
+        partial: what it had by then; None for nothing.
+        status: failed, or timed out.
+    """
+
+    def __init__(self, why: str, *, partial: RoleResult | None = None, status: RoleStatus = RoleStatus.FAILED) -> None:
+        super().__init__(why)
+        self.partial, self.status = partial, status
 
 
 class ArtifactMissing(RunnerError, LookupError):

@@ -16,7 +16,7 @@ from box_review import __version__
 from box_review.jobs import HOSTS, HostReport
 from redis.exceptions import RedisError
 
-from runner.api.boxes import Surroundings
+from runner.api.boxes import Boxes, Surroundings
 from runner.api.github_api import Server as GitHub
 from runner.api.server import Network, serving
 from runner.api.shared import Shared
@@ -25,16 +25,21 @@ from runner.checkout import Checkouts
 from runner.errors import HostMisconfigured, ReviewerFailed
 from runner.evidence.errors import EvidenceError
 from runner.evidence.toolbox import build_toolbox
+from runner.harness.builtin import Builtin
 from runner.harness.contract import Harness
+from runner.harness.install import installed
+from runner.harness.reviewer import AgentReviewer
 from runner.harness.static import StaticHarness
-from runner.reviews import Reviews
+from runner.result import RoleResult
+from runner.reviews import Reviews, ReviewState
 from runner.settings import RunnerSettings
-from sandbox.box import BoxSpec, Mount
+from sandbox.box import Box, BoxSpec, Mount
 from sandbox.bubblewrap import BubblewrapDriver
 from sandbox.docker.driver import DockerDriver
 from sandbox.driver import Driver
 from sandbox.errors import SandboxError
 from sandbox.gateway.errors import BadName
+from sandbox.gateway.prices import Prices, list_prices, read_prices
 from sandbox.gateway.provider import ModelSettings, Provider, ProviderName
 from sandbox.gateway.settings import GatewaySettings
 from sandbox.gvisor.driver import GvisorDriver
@@ -51,6 +56,10 @@ DRIVERS: Mapping[str, Callable[[RunnerSettings], Driver]] = {  # the best first
     "bubblewrap": lambda settings: BubblewrapDriver(settings.box_data_dir, way_out(settings)),
 }
 SIGN_OF_LIFE_S = 5.0
+NO_MODEL = (
+    "no model is configured on the host: with ANTHROPIC_API_KEY, with OPENAI_API_KEY, or with OPENAI_BASE_URL and BOX_MODEL for a server "
+    "of your own, agents review too and prove what they find"
+)
 SWEEP_S = 60.0
 
 
@@ -66,6 +75,7 @@ class Host:
     artifacts: Artifacts
     checkouts: Checkouts
     boxes: str
+    tenant_boxes: Boxes
 
     def harness(self, name: str) -> Harness:
         """A harness by name. Raises ReviewerFailed."""
@@ -79,6 +89,14 @@ class Host:
         labels = {"review": review_id, "role": lane}
         return BoxSpec(limits=SIZES["medium"], mounts=mounts, labels=labels, ttl_s=self.settings.box_retention_s)
 
+    def hand_over(self, review: ReviewState, role: str, box: Box, result: RoleResult) -> None:
+        """Let whoever asked for a review use a reviewer's box, its agent included: to ask it more, or to look for himself."""
+        harness = review.request.reviewer(role).harness
+        known: dict[str, object] = {"size": "medium", "labels": ("review", review.review_id)}
+        if harness in self.tenant_boxes.agents and result.model:
+            known |= {"agent": harness, "model": result.model, "session_id": result.session_id or None}
+        self.tenant_boxes.adopt(review.tenant, f"{review.review_id}-{role}", box, **known)
+
     def report(self) -> HostReport:
         """What it tells the fleet."""
         return HostReport(
@@ -90,6 +108,8 @@ class Host:
             roles=tuple(sorted({role for harness in self.harnesses.values() for role in harness.roles()})),
             boxes=self.boxes,
             held=len(self.driver.boxes()),
+            harness=self.settings.harness,
+            hint="" if self.settings.model else NO_MODEL,
             seen_at=time.time(),
         )
 
@@ -111,20 +131,29 @@ async def open_host(settings: RunnerSettings, redis: ArqRedis, harnesses: Mappin
     except EvidenceError as error:
         raise HostMisconfigured(str(error)) from error
     static = StaticHarness(toolbox)
+    agents = await asyncio.to_thread(installed, data)
     async with open_driver(settings) as driver:
         driver.keep_ready(settings.box_standby)
         artifacts = Artifacts(settings.artifacts_url)
-        surroundings = Surroundings(Shared(redis), GitHub(settings.github_api_url.rstrip("/")))
-        async with serving(driver, data, surroundings, network_of(settings)) as address:
+        agents["builtin"] = Builtin(driver.gateway)
+        reviewers = {name: AgentReviewer(agent, toolbox, driver.gateway, artifacts, settings.model) for name, agent in agents.items()}
+        if settings.harness not in {static.name, *reviewers, *(harnesses or {})}:
+            raise HostMisconfigured(
+                f"BOX_HARNESS: this host has no {settings.harness!r}; it has {', '.join(sorted([static.name, *reviewers]))}; "
+                "`box-review harness add NAME` fetches one"
+            )
+        surroundings = Surroundings(Shared(redis), GitHub(settings.github_api_url.rstrip("/")), agents, settings.model)
+        async with serving(driver, data, surroundings, network_of(settings)) as served:
             yield Host(
                 id=await asyncio.to_thread(_host_id, data),
                 settings=settings,
                 driver=driver,
-                harnesses={static.name: static, **(harnesses or {})},
-                reviews=Reviews(redis),
+                harnesses={static.name: static, **reviewers, **(harnesses or {})},
+                reviews=Reviews(redis, settings.box_budget_usd),
                 artifacts=artifacts,
                 checkouts=Checkouts(driver, artifacts, data / "checkouts"),
-                boxes=address,
+                boxes=served.address,
+                tenant_boxes=served.boxes,
             )
 
 
@@ -149,7 +178,18 @@ def way_out(settings: RunnerSettings) -> WayOut:
     except BadName as error:
         raise HostMisconfigured(f"ANTHROPIC_BASE_URL or OPENAI_BASE_URL cannot be used: {error}") from error
     gateway = GatewaySettings(allowed_ports=frozenset(settings.box_allowed_ports), allow_private=tuple(settings.box_allow_private))
-    return WayOut(settings=gateway, models=ModelSettings(providers=providers))
+    return WayOut(settings=gateway, models=ModelSettings(providers=providers, prices=_prices(settings.box_prices)))
+
+
+def _prices(file: Path | None) -> Prices:
+    """The list that comes with us, and the operator's before it. Raises HostMisconfigured."""
+    if file is None:
+        return list_prices()
+    try:
+        own = read_prices(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise HostMisconfigured(f"BOX_PRICES: {file}: {error}") from error
+    return Prices({**list_prices().by_model, **own.by_model})
 
 
 @contextlib.asynccontextmanager

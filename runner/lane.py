@@ -19,6 +19,7 @@ class Lane:
     def __init__(self, reviews: Reviews, review: ReviewState, name: str) -> None:
         self._reviews = reviews
         self._review = review
+        self.review_id = review.review_id
         self.name = name
         self.box: Box | None = None
         self._stages: list[Stage] = []

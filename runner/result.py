@@ -20,6 +20,7 @@ class RoleResult(BaseModel):
     changed_files: tuple[ChangedFile, ...] = ()
     usage: Usage = Usage()
     model: str | None = None
+    session_id: str = ""
 
     async def save(self, artifacts: Artifacts, review_id: str) -> None:
         """Keep it; a second try of the same role replaces the first."""

@@ -55,7 +55,7 @@ return 1
 
 @dataclass(frozen=True)
 class ReviewState:
-    """A review as it stands; `roles` holds one report a role, in the order asked for. Times are Unix seconds."""
+    """A review as it stands; `roles` holds one report a role, in the order asked for. Times are Unix seconds. `tenant` asked for it."""
 
     review_id: str
     request: ReviewRequest
@@ -63,6 +63,7 @@ class ReviewState:
     created_at: float
     deadline_at: float
     roles: tuple[RoleReport, ...]
+    tenant: str = ""
 
     @property
     def roles_done(self) -> bool:
@@ -78,10 +79,10 @@ class ReviewState:
 
 
 class Reviews:
-    """Reads and moves the reviews that are under way."""
+    """Reads and moves the reviews that are under way. Args: the queue; what one may cost at most, whatever it asks for."""
 
-    def __init__(self, redis: ArqRedis) -> None:
-        self._redis = redis
+    def __init__(self, redis: ArqRedis, most_usd: float | None = None) -> None:
+        self._redis, self._most_usd = redis, most_usd
 
     async def get(self, review_id: str) -> ReviewState | None:
         """The review, None where Redis does not know it."""
@@ -89,6 +90,8 @@ class Reviews:
         if "request" not in fields:
             return None
         request = ReviewRequest.model_validate_json(fields["request"])
+        if self._most_usd is not None:
+            request = request.model_copy(update={"budget_usd": min(self._most_usd, request.budget_usd or self._most_usd)})
         return ReviewState(
             review_id=review_id,
             request=request,
@@ -96,6 +99,7 @@ class Reviews:
             created_at=float(fields["created_at"]),
             deadline_at=float(fields["deadline_at"]),
             roles=tuple(RoleReport.model_validate_json(fields[role_field(role)]) for role in request.roles),
+            tenant=fields.get("tenant", ""),
         )
 
     async def emit(self, review: ReviewState, event: ReviewEvent) -> None:

@@ -10,6 +10,8 @@ from box_review.places import default_data_dir
 from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+ANTHROPIC_MODEL, OPENAI_MODEL = "anthropic/claude-opus-5-5", "responses/gpt-5.4"
+
 
 def _words(value: object) -> object:
     return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
@@ -37,6 +39,11 @@ class RunnerSettings(BaseSettings):
         box_allow_private: networks (CIDR, separated by commas) that they may reach although they are private.
         anthropic_api_key, openai_api_key: keys of model providers. They stay in the gateway; no box sees them.
         anthropic_base_url, openai_base_url: where their calls go.
+        box_model: what agents ask where nothing else is said: `anthropic/NAME`, `openai/NAME` (chat completions), `responses/NAME` or
+            `NAME`; empty: a model of the provider whose key is set.
+        box_harness: what reviews where nothing else is said; `auto`: `builtin` if there is a model to ask, else `static`.
+        box_budget_usd: the most that one review may cost, also where it asks for more; None for no bound.
+        box_prices: a file with prices of models beside those that are known, in the form of `sandbox/gateway/prices.toml`.
         github_api_url: where boxes' GitHub tokens are for.
         box_retention_s: how long the frozen boxes of a review are kept.
     """
@@ -63,10 +70,31 @@ class RunnerSettings(BaseSettings):
     anthropic_base_url: str = "https://api.anthropic.com"
     openai_api_key: SecretStr | None = None
     openai_base_url: str = "https://api.openai.com/v1"
+    box_model: str = ""
+    box_harness: str = "auto"
+    box_budget_usd: Annotated[float, Field(gt=0)] | None = None
+    box_prices: Path | None = None
     github_api_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")] = "https://api.github.com"
     box_retention_s: Annotated[float, Field(ge=60)] = 7 * 24 * 3600.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
+
+    @property
+    def model(self) -> str:
+        """What agents ask where nothing else is said; empty if there is no model that could be known."""
+        if self.box_model:
+            return self.box_model
+        if self.anthropic_api_key is not None:
+            return ANTHROPIC_MODEL
+        ours = self.openai_base_url == type(self).model_fields["openai_base_url"].default
+        return OPENAI_MODEL if self.openai_api_key is not None and ours else ""
+
+    @property
+    def harness(self) -> str:
+        """What reviews where nothing else is said."""
+        if self.box_harness != "auto":
+            return self.box_harness
+        return "builtin" if self.model else "static"
 
     @property
     def artifacts_url(self) -> str:

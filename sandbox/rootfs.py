@@ -45,6 +45,10 @@ _FOLDERS = (
     ".box",
     "etc/alternatives",
     "etc/ssl/certs",
+    # Where hosts mount what boxes shall see. runsc makes targets that are not there, and then nobody can remove them.
+    "opt/box-review/agent",
+    "opt/box-review/evidence",
+    "opt/box-review/tools",
 )
 _HOST_ETC = ("/etc/alternatives", "/etc/ssl/certs")
 _START = "import sys; sys.path.insert(0, '/.box'); from inbox.start import main; main()"

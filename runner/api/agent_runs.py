@@ -22,6 +22,7 @@ from runner.api.wire import Webhook
 from runner.api.work import MAX_S
 from runner.harness.agent import Agent, AgentEvent, Task
 from runner.harness.custom import CustomAgent
+from runner.harness.grants import Allowance, Grant
 from runner.harness.output import DoesNotFit, fit
 from runner.harness.sse import packed, whole
 from sandbox.box import HOME, Box
@@ -149,6 +150,8 @@ class AgentRuns:
         if entry.agent is None:
             raise BadInput(f"box {entry.id} has no agent; name one when you create it")
         self._boxes.check_agent(entry.agent)
+        if entry.agent != "custom":
+            return self._boxes.agents[entry.agent]
         if entry.custom_runner is None:
             raise BadInput(f"box {entry.id} has no custom_runner; set one with PUT config/custom-runner")
         return CustomAgent(entry.custom_runner.command, entry.custom_runner.args)
@@ -156,6 +159,10 @@ class AgentRuns:
     def begin(self, entry: BoxEntry, box: Box, asked: Asked, listener: Listener | None = None) -> asyncio.Task[Run]:
         """Let the box's agent work; the task ends with the run. Raises BadInput."""
         agent = self.agent(entry)
+        try:
+            agent.check(asked.model or entry.model or "")
+        except ValueError as error:
+            raise BadInput(f"model: {error}") from error
         if list(self._tasks.values()).count(entry.id) >= MAX_AT_ONCE:
             raise Taken(f"box {entry.id} has {MAX_AT_ONCE} agents at work; wait for one, or cancel one")
         work = asyncio.ensure_future(self._run(agent, entry, box, asked, listener or _nobody()))
@@ -206,6 +213,9 @@ class AgentRuns:
 
     async def _work(self, agent: Agent, entry: BoxEntry, box: Box, asked: Asked, working: OpenRun, listener: Listener) -> AgentEvent:
         """Let the agent work; returns its last word, with what its callers may believe of it."""
+        grant = None
+        if agent.uses_models:
+            grant = Grant(self._boxes.driver.gateway, box, working.run.model or "", Allowance(seconds=asked.timeout_s))
         task = Task(
             prompt=asked.prompt + await _put_down(box, working.run.id, asked.files),
             model=working.run.model or "",
@@ -214,6 +224,7 @@ class AgentRuns:
             json_schema=asked.json_schema,
             options=asked.options,
             mcp_servers=tuple(server.model_dump(exclude={"headers"}) for server in entry.mcp_servers),
+            token=grant.token if grant else "",
         )
         said = ""
         async with contextlib.aclosing(agent.run(box, task)) as events:
@@ -223,7 +234,7 @@ class AgentRuns:
                 if event.kind in ("done", "error"):
                     if said:
                         self._boxes.book.log(entry.id, "agent", whole(said))
-                    return await _last_word(event, whole(said), asked.json_schema)
+                    return await _last_word(_counted(grant, event), whole(said), asked.json_schema)
                 if event.kind != "run_start":
                     await listener.tell(event)
         return AgentEvent("error", {"error": "the agent ended without a word"})
@@ -256,6 +267,15 @@ async def _put_down(box: Box, run_id: str, files: list[AttachedFile]) -> str:
         paths.append(f"{HOME}/.attachments/{run_id}/{number}-{name}")
         await box.write_file(paths[-1], file.data)
     return "".join(["\n\nFiles that come with this:", *(f"\n- {path}" for path in paths)]) if paths else ""
+
+
+def _counted(grant: Grant | None, last: AgentEvent) -> AgentEvent:
+    """What the gateway knows of a run stands above what the agent says of itself."""
+    if grant is None:
+        return last
+    used = grant.usage()
+    counts = used.model_dump(include={"input_tokens", "output_tokens", "cached_input_tokens"}) | {"total_cost_usd": used.cost_usd}
+    return AgentEvent(last.kind, {**grant.why(last).data, **counts})
 
 
 async def _last_word(event: AgentEvent, said: str, schema: Mapping[str, Any] | None) -> AgentEvent:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from runner.api.runs import Runs
 from runner.api.shared import Shared
 from runner.api.skill_box import install
 from runner.api.wire import MAX_ENV_BYTES, MAX_TTL_S, CreateBox
+from runner.harness.agent import Agent
 from sandbox.box import Box, BoxSpec, BoxState, Freeze
 from sandbox.driver import Driver
 from sandbox.errors import BadRequest, BoxBusy, BoxNotFound
@@ -32,7 +33,6 @@ log = structlog.get_logger()
 _NOT_SHOWN = {"tenant", "deleted", "env", "network_policy", "custom_runner", "mcp_servers", "cloned"}
 
 RUNTIMES = ("node", "python", "golang", "ruby", "rust")
-AGENTS = ("custom",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,9 @@ class Surroundings:
 
     shared: Shared
     github: GitHub = field(default_factory=GitHub)
+    agents: Mapping[str, Agent] = field(default_factory=dict)
+    model: str = ""
+    """What agents ask where their box does not say."""
 
 
 class Boxes:
@@ -49,6 +52,7 @@ class Boxes:
     def __init__(self, driver: Driver, book: Book, runs: Runs, surroundings: Surroundings) -> None:
         self.driver, self.book, self.runs = driver, book, runs
         self.github, self.shared = surroundings.github, surroundings.shared
+        self.agents, self.default_model = surroundings.agents, surroundings.model
         self._ending: set[asyncio.Future[None]] = set()  # tasks live as long as somebody holds them
 
     async def create(self, tenant: str, wanted: CreateBox) -> BoxEntry:
@@ -72,6 +76,7 @@ class Boxes:
             init=wanted.init_command or "",
             network=wanted.network_policy,
             attach_headers=self._headers(wanted),
+            mounts=self.agents[agent["agent"]].mounts if agent.get("agent") in self.agents else (),
         )
         try:
             box = await self.driver.create(spec)
@@ -110,6 +115,14 @@ class Boxes:
             raise
         self.book.log(box.id, "system", "box created" + (f" from snapshot {snapshot.id}" if snapshot else ""))
         return entry
+
+    def adopt(self, tenant: str, name: str, box: Box, **known: Any) -> None:
+        """Let a tenant use a box that was made for him elsewhere, under a name; `known` are settings of `BoxEntry`."""
+        if self.book.has_name(tenant, name):
+            self._forget(self.book.box(tenant, name))  # of an earlier try whose box is gone
+        now = int(box.created_at.timestamp())
+        times = {"created_at": now, "updated_at": now, "last_activity_at": int(time.time())}
+        self.book.add_box(BoxEntry(id=box.id, tenant=tenant, name=name, network_policy=box.network, **times, **known))
 
     async def _furnish(self, entry: BoxEntry, box: Box, wanted: CreateBox) -> BoxEntry:
         """Bring in what a new box shall hold. Raises BadInput."""
@@ -152,12 +165,20 @@ class Boxes:
         if wanted.agent_api_key is not None and (wanted.agent or inherited.get("agent")) == "custom":
             raise BadInput("agent_api_key: an agent of your own gets its secrets from its server through attach_headers, not from here")
         agent = inherited | given
-        return agent | ({"model": agent.get("model") or agent["agent"]} if agent.get("agent") else {})
+        return agent | ({"model": agent.get("model") or self._model_of(agent["agent"])} if agent.get("agent") else {})
+
+    def _model_of(self, agent: str) -> str:
+        """The model of a box that names none. Raises BadInput."""
+        if agent == "custom":
+            return agent
+        if not self.default_model:
+            raise BadInput(f"model: name one for the agent {agent}; this server has no model of its own choice (BOX_MODEL)")
+        return self.default_model
 
     def check_agent(self, name: str) -> None:
         """Raises BadInput if this host has no such agent."""
-        if name not in AGENTS:
-            raise BadInput(f"agent: {name!r} is not available on this server; available: {', '.join(AGENTS)}")
+        if name not in (available := ("custom", *sorted(self.agents))):
+            raise BadInput(f"agent: {name!r} is not available on this server; available: {', '.join(available)}")
 
     def find(self, tenant: str, reference: str) -> tuple[BoxEntry, Box]:
         """A box that is there, by id or name. Raises Missing."""

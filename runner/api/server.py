@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from runner.api.app import create_api
-from runner.api.boxes import Surroundings
+from runner.api.boxes import Boxes, Surroundings
 from runner.errors import HostMisconfigured
 from sandbox.driver import Driver
 
@@ -59,9 +59,17 @@ class Network:
     token: SecretStr
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A box API that answers: where fronts find it (a socket's path or a URL), and the boxes it serves."""
+
+    address: str
+    boxes: Boxes
+
+
 @contextlib.asynccontextmanager
-async def serving(driver: Driver, data_dir: Path, surroundings: Surroundings, network: Network | None = None) -> AsyncIterator[str]:
-    """Serve as long as the context lasts; yields where fronts find it: a socket or a URL. Raises HostMisconfigured."""
+async def serving(driver: Driver, data_dir: Path, surroundings: Surroundings, network: Network | None = None) -> AsyncIterator[Served]:
+    """Serve as long as the context lasts. Raises HostMisconfigured."""
     path = data_dir / "boxes.sock"
     app = create_api(driver, data_dir, surroundings)
     async with contextlib.AsyncExitStack() as stack:
@@ -69,11 +77,11 @@ async def serving(driver: Driver, data_dir: Path, surroundings: Surroundings, ne
         listener = stack.enter_context(_listening(path))
         await stack.enter_async_context(_up(app, listener))
         if network is None:
-            yield str(path.absolute())
+            yield Served(str(path.absolute()), app.state.boxes)
             return
         door = stack.enter_context(_listening_at(network))
         await stack.enter_async_context(_up(Guard(app, network.token), door, lifespan="off"))
-        yield network.url
+        yield Served(network.url, app.state.boxes)
 
 
 class Guard:

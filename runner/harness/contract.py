@@ -32,6 +32,7 @@ class Harness(abc.ABC):
     """One way to review. `name` is what requests ask for; `mounts` is what its boxes must see of the host."""
 
     name: str
+    version: str = ""
     mounts: tuple[Mount, ...] = ()
 
     @abc.abstractmethod

@@ -26,6 +26,7 @@ class CustomAgent(Agent):
     """
 
     name = "custom"
+    uses_models = False
 
     def __init__(self, command: str, arguments: tuple[str, ...] = ()) -> None:
         if not command or ("/" in command and not command.startswith(PLACES)) or ".." in command.split("/"):

@@ -20,7 +20,7 @@ class StaticHarness(Harness):
         self.mounts = mounts(toolbox)
 
     def roles(self) -> tuple[str, ...]:
-        return tuple(ROLES)
+        return ROLES
 
     async def review(self, assignment: Assignment) -> RoleResult:
         await assignment.lane.enter("evidence")

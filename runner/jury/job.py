@@ -13,10 +13,15 @@ from runner.agent import discard_earlier_try, end_box
 from runner.errors import ArtifactMissing, RunnerError
 from runner.evidence.errors import EvidenceError
 from runner.evidence.run import Question, collect
+from runner.evidence.survey import places
+from runner.harness.reviewer import AgentReviewer
 from runner.host import Host
 from runner.jury.merge import fold, merge
+from runner.jury.panel import Judgement, Panel
+from runner.jury.proof import Laboratory
 from runner.jury.recheck import paths_of, recheck, tools_of
 from runner.jury.verdict import Judged, gaps, record
+from runner.jury.votes import NOT_THERE, apply, with_proofs
 from runner.lane import Lane, put_away
 from runner.result import RoleResult
 from runner.reviews import ReviewState
@@ -54,7 +59,8 @@ class _Jury:
 
     def __init__(self, host: Host, review: ReviewState, lane: Lane) -> None:
         self._host, self._review, self._lane = host, review, lane
-        self._rechecked = 0
+        self._rechecked = self._proofs = 0
+        self._judgement = Judgement()
 
     async def run(self) -> None:
         try:
@@ -69,17 +75,74 @@ class _Jury:
             await self.conclude_unchecked("the jury crashed; the runner's log has the traceback")
 
     async def _check(self) -> None:
+        ends_at = asyncio.get_running_loop().time() + JURY_S - FREEZE_S
         results = await self._results()
         merged = merge(finding for result in results for finding in result.findings)
+        panel = self._panel()
         if results:
             await self._lane.enter("checking out")
-            spec = self._host.box_spec(self._review.review_id, LANE, self._host.harness("static").mounts)
+            mounts = (panel.reviewer if panel else self._host.harness("static")).mounts
+            spec = self._host.box_spec(self._review.review_id, LANE, mounts)
             self._lane.box = await self._host.checkouts.box(self._review.request, spec)
-        kept, refuted, unchecked = await self._recheck(self._lane.box, merged)
+        placed, lost = await self._place(self._lane.box, merged)
+        kept, unseen, unchecked = await self._recheck(self._lane.box, placed)
+        proven, refuted = await self._prove(kept)
+        findings, voted = await self._vote(panel, proven, results, ends_at)
+        dropped = (*lost, *unseen, *refuted, *voted, *(item for result in results for item in result.dropped))
+        folded = fold(merge(findings), self._review.request.max_comments)
+        await self._conclude(results, Judged(folded, dropped, (*gaps(self._review, results), *unchecked), self._judgement.summary))
+
+    def _panel(self) -> Panel | None:
+        """Who judges beside the rules; None for nobody."""
+        request = self._review.request
+        harness = self._host.harness(request.jury.harness or request.harness)
+        return Panel(self._host, self._review, harness) if isinstance(harness, AgentReviewer) else None
+
+    async def _place(self, box: Box | None, merged: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], tuple[Dropped, ...]]:
+        """Claims get the lines they are about, read here; one about lines that are not there is dropped."""
+        claims = [finding for finding in merged if not finding.evidence]
+        if box is None or not claims:
+            return merged, ()
+        found = dict(zip((claim.id for claim in claims), await places(box, self._review.request, claims), strict=True))
+        secret = {(item.path, line) for item in merged if "secret" in item.topic for line in range(item.start_line, item.end_line + 1)}
+        placed, lost = [], []
+        for finding in merged:
+            excerpt = found.get(finding.id)
+            if finding.id in found and excerpt is None:
+                lost.append(Dropped(**finding.model_dump(), reason=NOT_THERE))
+            elif excerpt is None or any((finding.path, excerpt.start_line + number) in secret for number in range(len(excerpt.lines))):
+                placed.append(finding)
+            else:
+                placed.append(finding.model_copy(update={"excerpt": excerpt}))
+        return merge(placed), tuple(lost)
+
+    async def _prove(self, findings: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], tuple[Dropped, ...]]:
+        """Run the reproducers."""
+        if not any(finding.reproducer for finding in findings):
+            return with_proofs(findings, {})
+        await self._lane.enter("proving")
+        laboratory = Laboratory(self._host.driver, self._host.checkouts, self._review.request, self._review.review_id)
+        proofs = await laboratory.prove(findings)
+        self._proofs = len(proofs)
+        return with_proofs(findings, proofs)
+
+    async def _vote(
+        self, panel: Panel | None, findings: tuple[Finding, ...], results: tuple[RoleResult, ...], ends_at: float
+    ) -> tuple[tuple[Finding, ...], tuple[Dropped, ...]]:
+        """Let the jury's agent judge what is left."""
         await self._lane.enter("judging")
-        findings = fold(kept, self._review.request.max_comments)
-        dropped = (*refuted, *(item for result in results for item in result.dropped))
-        await self._conclude(results, Judged(findings, dropped, (*gaps(self._review, results), *unchecked)))
+        box = self._lane.box
+        if panel is None or box is None or not any(report.status is RoleStatus.COMPLETED for report in self._review.roles):
+            return findings, ()
+        files = tuple(dict.fromkeys(file.path for result in results for file in result.changed_files))
+        spent_usd = sum(report.usage.cost_usd for report in self._review.roles)
+        try:
+            self._judgement = await panel.judge(box, findings, files, spent_usd, ends_at)
+        except (RunnerError, SandboxError) as error:
+            self._judgement = Judgement(fell_back=str(error))
+        kept, dropped, votes = apply(findings, self._judgement.votes)
+        self._judgement = replace(self._judgement, votes=votes)
+        return kept, dropped
 
     async def _recheck(
         self, box: Box | None, merged: tuple[Finding, ...]
@@ -115,8 +178,16 @@ class _Jury:
             if error is None:
                 await self._lane.enter("freezing")
             box = await put_away(self._lane.box, self._host.driver)
+        judgement = self._judgement
         jury = JuryReport(
             status="completed" if error is None else "failed",
+            harness=judgement.harness,
+            harness_version=judgement.version,
+            model=judgement.model,
+            usage=judgement.usage,
+            votes=judgement.votes,
+            fell_back=judgement.fell_back,
+            proofs=self._proofs,
             box=box,
             duration_s=self._lane.duration_s,
             rechecked=self._rechecked,
@@ -134,14 +205,14 @@ class _Jury:
             log.info("the review had its verdict already", review_id=self._review.review_id)
 
     async def _results(self) -> tuple[RoleResult, ...]:
-        """What the reviewers handed over that came to their end."""
+        """What the reviewers handed over, also those that failed on the way."""
         results, roles = [], []
         for report in self._review.roles:
             roles.append(report)
-            if report.status is RoleStatus.COMPLETED:
-                try:
-                    results.append(await RoleResult.load(self._host.artifacts, self._review.review_id, report.role))
-                except (ArtifactMissing, ValueError) as error:
+            try:
+                results.append(await RoleResult.load(self._host.artifacts, self._review.review_id, report.role))
+            except (ArtifactMissing, ValueError) as error:
+                if report.status is RoleStatus.COMPLETED:
                     roles[-1] = report.model_copy(update={"status": RoleStatus.FAILED, "error": f"its findings are lost: {error}"})
         self._review = replace(self._review, roles=tuple(roles))
         return tuple(results)

@@ -26,8 +26,13 @@ def merge(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def fold(findings: Sequence[Finding], limit: int) -> tuple[Finding, ...]:
-    """Mark all but the first `limit` as folded; the sequence is in order of rank."""
-    return tuple(finding.model_copy(update={"folded": index >= limit}) for index, finding in enumerate(findings))
+    """Mark all but the first `limit` as folded, and leave folded what is; the sequence is in order of rank."""
+    shown = 0
+    folded = []
+    for finding in findings:
+        shown += not finding.folded
+        folded.append(finding.model_copy(update={"folded": finding.folded or shown > limit}))
+    return tuple(folded)
 
 
 def rank(finding: Finding) -> tuple[int, int, float, str, int, str]:

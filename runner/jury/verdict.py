@@ -33,6 +33,7 @@ class Judged:
     findings: tuple[Finding, ...]
     dropped: tuple[Dropped, ...]
     not_covered: tuple[str, ...]
+    summary: str = ""
 
 
 def record(review: ReviewState, results: Sequence[RoleResult], judged: Judged, jury: JuryReport) -> ReviewRecord:
@@ -52,9 +53,9 @@ def record(review: ReviewState, results: Sequence[RoleResult], judged: Judged, j
         jury=jury,
         findings=judged.findings,
         dropped=judged.dropped,
-        not_covered=judged.not_covered,
+        not_covered=(*judged.not_covered, *_budget(review, jury)),
         changed_files=_files(results),
-        usage=_sum(result.usage for result in results),
+        usage=_sum([*(report.usage for report in review.roles), jury.usage]),
         created_at=datetime.fromtimestamp(review.created_at, UTC),
         duration_s=round(max(0.0, time.time() - review.created_at), 3),
     )
@@ -87,7 +88,7 @@ def _conclusion(status: ReviewStatus, review: ReviewState, findings: Sequence[Fi
     if status is ReviewStatus.TIMED_OUT:
         return Conclusion.TIMED_OUT
     # Analyzers alone are no review worth a green check, and neither is half of one.
-    if status is not ReviewStatus.COMPLETED or review.request.harness == "static":
+    if status is not ReviewStatus.COMPLETED or _static(review):
         return Conclusion.NEUTRAL
     return Conclusion.SUCCESS
 
@@ -98,12 +99,29 @@ def _summary(review: ReviewState, judged: Judged, status: ReviewStatus) -> str:
     number = len(judged.findings)
     found = f"{number} finding{'s' if number != 1 else ''} ({listed})." if number else "No findings."
     done = [report.role for report in review.roles if report.status is RoleStatus.COMPLETED]
-    sentences = [found, f"Reviewed for {', '.join(done)}." if done else "No reviewer came to a result."]
+    sentences = [judged.summary] if judged.summary else []
+    sentences += [found, f"Reviewed for {', '.join(done)}." if done else "No reviewer came to a result."]
     if status is not ReviewStatus.COMPLETED:
         sentences.append("The review is incomplete.")
-    if review.request.harness == "static":
+    if _static(review):
         sentences.append("Analyzers only: no model was asked.")
-    return " ".join(sentences)
+    return " ".join(sentences)[:4000]
+
+
+def _static(review: ReviewState) -> bool:
+    return all(report.harness == "static" for report in review.roles)
+
+
+def _budget(review: ReviewState, jury: JuryReport) -> tuple[str, ...]:
+    """What is to be said about money, and about a jury whose agent did not judge."""
+    said = []
+    if jury.fell_back is not None:
+        said.append(f"No agent judged the findings, rules alone did: {jury.fell_back}.")
+    if review.request.budget_usd is not None:
+        spent = sum(report.usage.cost_usd for report in review.roles) + jury.usage.cost_usd
+        if spent >= review.request.budget_usd:
+            said.append(f"The budget of {review.request.budget_usd:g} USD is used up ({spent:.4g} USD); what was left to do was not done.")
+    return tuple(said)
 
 
 def _files(results: Sequence[RoleResult]) -> tuple[ChangedFile, ...]:

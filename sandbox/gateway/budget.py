@@ -96,8 +96,10 @@ class Ledger:
     def __init__(self, access: ModelAccess) -> None:
         self.access = access
         self.calls: list[Call] = []
-        self.turns = asyncio.Semaphore(_AT_ONCE)
-        """Taken for the length of a call: bounds memory, and by how much a budget can be passed."""
+        self.turns = asyncio.Semaphore(_AT_ONCE if access.max_cost_usd is None else 1)
+        """Taken for the length of a call: bounds memory; a budget in USD can be passed by one call, so there is one at a time."""
+        self.refusal: CallRefused | None = None
+        """The latest one that was not a wrong token."""
         self._requests = 0
         self._tokens = Tokens()
         self._cost_usd, self._all_priced = 0.0, True
@@ -148,7 +150,7 @@ class Ledger:
 
 def _check_bound(name: str, bound: float | None, so_far: float) -> None:
     if bound is not None and so_far >= bound:
-        raise CallRefused(f"the budget of this run is used up: {so_far:g} of {bound:g} {name}", 400, "invalid_request_error")
+        raise CallRefused(f"the budget of this run is used up: {so_far:g} of {bound:g} {name}", 400, "budget_error")
 
 
 def cost_of(count: Count, price: Price | None) -> float | None:

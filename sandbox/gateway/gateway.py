@@ -19,7 +19,7 @@ from sandbox.gateway.budget import Call, Ledger, ModelAccess, Usage
 from sandbox.gateway.connection import ChannelConnection, Connection
 from sandbox.gateway.decisions import Decision
 from sandbox.gateway.errand import post
-from sandbox.gateway.errors import Refused
+from sandbox.gateway.errors import CallRefused, Refused
 from sandbox.gateway.headers import AttachedHeaders
 from sandbox.gateway.models import ModelRoutes
 from sandbox.gateway.policy import NetworkPolicy
@@ -135,6 +135,11 @@ class Gateway:
         """The model calls of a box that have ended, in that order. Raises BoxNotFound."""
         ledger = self._box(box_id).ledger
         return [] if ledger is None else list(ledger.calls)
+
+    def refusal(self, box_id: str) -> CallRefused | None:
+        """Why the latest model call of a box was not passed on; None if all were. Raises BoxNotFound."""
+        ledger = self._box(box_id).ledger
+        return None if ledger is None else ledger.refusal
 
     def _box(self, box_id: str) -> AttachedBox:
         try:

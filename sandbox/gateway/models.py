@@ -64,6 +64,8 @@ class ModelRoutes:
             async with ledger.turns:
                 await self._serve(client, request, asked, ledger)
         except GatewayError as error:
+            if ledger is not None and isinstance(error, CallRefused) and not client.started:
+                ledger.refusal = error
             if client.started:
                 raise
             await _refuse(client, endpoint, error)

@@ -20,6 +20,7 @@ from box_review.review import (
     ChangedFile,
     Conclusion,
     JuryReport,
+    Reviewer,
     ReviewRecord,
     ReviewRequest,
     ReviewStatus,
@@ -27,6 +28,7 @@ from box_review.review import (
     RoleStatus,
     Stage,
     Usage,
+    Vote,
 )
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "ReviewRecord",
     "ReviewRequest",
     "ReviewStatus",
+    "Reviewer",
     "RoleEvent",
     "RoleReport",
     "RoleStatus",
@@ -61,6 +64,7 @@ __all__ = [
     "Severity",
     "Stage",
     "Usage",
+    "Vote",
     "__version__",
 ]
 

@@ -29,7 +29,7 @@ from box_review.errors import BoxReviewError, InputError, RequestRejected, Serve
 from box_review.finding import Severity
 from box_review.progress import Progress
 from box_review.report import FORMATS, render
-from box_review.review import DEFAULT_ROLES, ReviewRecord, ReviewStatus
+from box_review.review import DEFAULT_ROLES, Reviewer, ReviewRecord, ReviewStatus
 from box_review.sanitize import for_terminal
 from box_review.source import Change, find_change
 
@@ -83,7 +83,18 @@ def main() -> None:
     help="Exit with 1 if a finding is at least this severe.",
 )
 @click.option("--driver", default="auto", show_default=True, help="What isolates the boxes; `box-review doctor` lists them.")
-@click.option("--harness", default="static", show_default=True, help="What reviews: static (analyzers only, no key needed).")
+@click.option(
+    "--harness", default="auto", show_default=True, help="What reviews: builtin, claude-code, codex, opencode, or static (analyzers only)."
+)
+@click.option("--model", default="", metavar="MODEL", help="anthropic/NAME, openai/NAME, responses/NAME or NAME.  [default: the host's]")
+@click.option(
+    "--fallback-model", "fallback_models", multiple=True, metavar="MODEL", help="Asked when the model stays overloaded; repeatable."
+)
+@click.option(
+    "--budget", "budget_usd", type=click.FloatRange(min=0, min_open=True), metavar="USD", help="What the review may cost at most."
+)
+@click.option("--jury", "jury", default="", metavar="HARNESS[:MODEL]", help="What judges.  [default: as the reviewers]")
+@click.option("--instructions", default="", metavar="TEXT", help="What all agents are told besides.")
 @click.option(
     "--timeout", type=click.FloatRange(min=1, max=86400), default=900, show_default=True, metavar="SECONDS", help="Time the reviewers have."
 )
@@ -113,6 +124,11 @@ class _Wish:
     fail_on: str
     driver: str
     harness: str
+    model: str
+    fallback_models: Sequence[str]
+    budget_usd: float | None
+    jury: str
+    instructions: str
     timeout: float
     quiet: bool
 
@@ -121,6 +137,11 @@ class _Wish:
         return Options(
             roles=tuple(dict.fromkeys(self.roles)) or DEFAULT_ROLES,
             harness=self.harness,
+            model=self.model,
+            fallback_models=tuple(self.fallback_models),
+            budget_usd=self.budget_usd,
+            jury=Reviewer(harness=self.jury.partition(":")[0], model=self.jury.partition(":")[2]),
+            instructions=self.instructions,
             driver=self.driver,
             timeout_s=self.timeout,
             fail_on=None if self.fail_on == "never" else Severity(self.fail_on),

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from box_review.errors import InputError, RequestRejected, ReviewNotFound, ServerUnavailable
 from box_review.events import FinishedEvent, ReviewEvent, review_event
 from box_review.finding import Severity
-from box_review.review import DEFAULT_ROLES, ReviewRecord, ReviewRequest
+from box_review.review import DEFAULT_ROLES, Reviewer, ReviewRecord, ReviewRequest
 from box_review.source import Change, Source, find_change, pack
 
 T = TypeVar("T")
@@ -56,7 +56,13 @@ class Options:
     """How to review; see `ReviewRequest` for each."""
 
     roles: tuple[str, ...] = DEFAULT_ROLES
-    harness: str = "static"
+    harness: str = "auto"
+    model: str = ""
+    fallback_models: tuple[str, ...] = ()
+    budget_usd: float | None = None
+    reviewers: Mapping[str, Reviewer] = field(default_factory=dict)
+    jury: Reviewer = field(default_factory=Reviewer)
+    instructions: str = ""
     driver: str = "auto"
     timeout_s: float = 900.0
     max_comments: int = 20

@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter
 from box_review.finding import ContractModel
 from box_review.review import Conclusion, ReviewStatus, RoleStatus
 
-StageName = Literal["waiting", "checking out", "evidence", "reviewing", "rechecking", "judging", "freezing", "frozen", "failed"]
+StageName = Literal["waiting", "checking out", "evidence", "reviewing", "rechecking", "proving", "judging", "freezing", "frozen", "failed"]
 
 
 class EventBase(ContractModel):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -59,8 +59,13 @@ class Excerpt(ContractModel):
 
 
 class Reproducer(ContractModel):
-    """A script that shows the problem: run in a fresh fork, at base and at head."""
+    """A shell script that shows the problem: run in a fresh box without a network, at base and at head, in the repository's folder.
 
+    A `regression` ends with 0 while all is well and otherwise once the problem is there: it must pass at base and fail at head.
+    An `effect` does the harm and ends with 0 if that worked and with 3 if it did not: it must work at head and not at base.
+    """
+
+    kind: Literal["regression", "effect"] = "regression"
     script: str = Field(max_length=20_000)
     expects: str = Field(max_length=500)
 
@@ -110,6 +115,8 @@ class Finding(ContractModel):
     evidence: tuple[Evidence, ...] = Field(default=(), max_length=50)
     excerpt: Excerpt | None = None
     folded: bool = False
+    note: str = Field(default="", max_length=1000)
+    """What the jury says of it."""
 
     @model_validator(mode="after")
     def _lines_in_order(self) -> Self:

@@ -8,7 +8,7 @@ Keys:
     box:runner:bell              list that wakes a waiting runner; losing entries only costs half a second
     box:hosts                    hash: host id -> HostReport
     box:reviews:active           sorted set: ids of reviews without a verdict, by deadline (Unix seconds)
-    box:review:{id}              hash: request, created_at, deadline_at, status, record, `role:{role}` -> RoleReport
+    box:review:{id}              hash: request, tenant, created_at, deadline_at, status, record, `role:{role}` -> RoleReport
     box:review:{id}:events       stream of ReviewEvent in the field `event`
 """
 
@@ -29,7 +29,7 @@ ACTIVE = "box:reviews:active"
 AGENT_JOB, JURY_JOB = "review_role", "judge"
 _job: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 KEEP_S = 30 * 24 * 3600
-JURY_S = 120.0
+JURY_S = 600.0
 """Seconds the jury has after the reviewers' deadline."""
 
 
@@ -74,6 +74,8 @@ class HostReport(ContractModel):
     Args:
         boxes: where its box API is, a unix socket's path or a URL; empty if it has none.
         held: how many boxes it holds.
+        harness: what it reviews with where a review says `auto`.
+        hint: what would make it review with more than that; empty if nothing would.
         seen_at: its last sign of life, Unix seconds.
     """
 
@@ -85,6 +87,8 @@ class HostReport(ContractModel):
     roles: tuple[str, ...]
     boxes: str = ""
     held: int = 0
+    harness: str = "static"
+    hint: str = Field(default="", max_length=500)
     seen_at: float
 
 

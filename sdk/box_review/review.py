@@ -22,6 +22,21 @@ ReviewId = Annotated[str, StringConstraints(pattern=r"^rv-[0-9a-z]{16}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
+class Reviewer(ContractModel):
+    """One reviewer that differs from the others of its review; what is empty is as for all of them.
+
+    Args:
+        harness, model: what drives it.
+        instructions: what it looks for, in your words; needed for a role of your own.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    harness: str = Field(default="", max_length=64)
+    model: str = Field(default="", max_length=200)
+    instructions: str = Field(default="", max_length=20_000)
+
+
 class ReviewRequest(ContractModel):
     """Everything a runner needs to review one head against one base.
 
@@ -32,9 +47,15 @@ class ReviewRequest(ContractModel):
         head_sha: the commit under review.
         title: title of the pull request or subject of the head commit; data, never instructions.
         roles: reviewers to run, in parallel.
-        harness: what reviews: `static` (analyzers only) or, where configured, an agent.
+        harness: what reviews: `static` (analyzers only), an agent, or `auto`: what the host prefers, static unless it knows a model.
+        model: that agents ask, as `anthropic/NAME`, `openai/NAME`, `responses/NAME` or `NAME`; empty: the host's own choice.
+        fallback_models: asked in this order when it stays overloaded.
+        budget_usd: for all agents of the review together, by the host's price table; None for no bound.
+        reviewers: those that differ, by role.
+        jury: what drives the jury; its instructions are added to what it is told.
+        instructions: what all agents of the review are told beside their roles. Trusted: never take it from the change itself.
         driver: what isolates the boxes; `auto` takes the best the host has.
-        timeout_s: seconds the reviewers have from the moment the review is queued; the jury has two minutes more.
+        timeout_s: seconds the reviewers have from the moment the review is queued; the jury has ten minutes more at most.
         max_comments: findings beyond this many are listed folded.
         fail_on: severity from which the conclusion is `failure`; None never fails.
     """
@@ -47,11 +68,22 @@ class ReviewRequest(ContractModel):
     head_sha: Sha
     title: str = Field(default="", max_length=1000)
     roles: tuple[Role, ...] = Field(default=DEFAULT_ROLES, min_length=1, max_length=16)
-    harness: str = Field(default="static", max_length=64)
+    harness: str = Field(default="auto", max_length=64)
+    model: str = Field(default="", max_length=200)
+    fallback_models: tuple[Annotated[str, StringConstraints(max_length=200)], ...] = Field(default=(), max_length=8)
+    budget_usd: float | None = Field(default=None, gt=0, le=10_000)
+    reviewers: dict[Role, Reviewer] = Field(default={}, max_length=16)
+    jury: Reviewer = Reviewer()
+    instructions: str = Field(default="", max_length=20_000)
     driver: str = Field(default="auto", max_length=64)
     timeout_s: float = Field(default=900.0, gt=0, le=24 * 3600)
     max_comments: int = Field(default=20, ge=0, le=500)
     fail_on: Severity | None = Severity.HIGH
+
+    def reviewer(self, role: str) -> Reviewer:
+        """What drives one role, with what is the same for all."""
+        own = self.reviewers.get(role, Reviewer())
+        return own.model_copy(update={"harness": own.harness or self.harness, "model": own.model or self.model})
 
 
 class ReviewStatus(StrEnum):
@@ -134,8 +166,11 @@ class RoleReport(ContractModel):
     role: Role
     status: RoleStatus
     harness: str = "static"
+    harness_version: str = Field(default="", max_length=64)
     model: str | None = None
     driver: str = ""
+    session_id: str = Field(default="", max_length=200)
+    """Of the agent, which can be asked more while its box is kept."""
     box_id: str = ""
     duration_s: float = 0.0
     findings: int = 0
@@ -146,11 +181,33 @@ class RoleReport(ContractModel):
     not_covered: tuple[str, ...] = ()
 
 
+class Vote(ContractModel):
+    """What the jury's agent wants to become of a finding.
+
+    `applied` is False where a rule stands above it: what was measured is not voted away.
+    """
+
+    finding: str = Field(max_length=64)
+    vote: Literal["keep", "merge", "downgrade", "drop"]
+    severity: Severity | None = None
+    into: str | None = Field(default=None, max_length=64)
+    reason: str = Field(max_length=1000)
+    applied: bool = True
+
+
 class JuryReport(ContractModel):
     """What the jury did in its own box."""
 
     status: Literal["completed", "failed"]
     harness: str = "static"
+    harness_version: str = Field(default="", max_length=64)
+    model: str | None = None
+    usage: Usage = Usage()
+    votes: tuple[Vote, ...] = ()
+    fell_back: str | None = Field(default=None, max_length=2000)
+    """Why no agent judged although one was asked for; rules alone decided then."""
+    proofs: int = 0
+    """Reproducers that were run."""
     box: BoxReport | None = None
     duration_s: float = 0.0
     rechecked: int = 0

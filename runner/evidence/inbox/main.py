@@ -20,6 +20,7 @@ from .git import GitError, Repository
 from .model import ARCHITECTURE, QUALITY, ROLES, SECURITY, Context, Outcome
 from .process import Deadline
 from .report import Report
+from .survey import places, survey
 from .text import clip
 
 VERSION = 1
@@ -107,14 +108,23 @@ def _commit(name: object) -> str:
 def main() -> int:
     """The program; returns its exit code."""
     try:
-        request = Request.parse(json.loads(sys.stdin.buffer.read(MAX_REQUEST)))
-        with tempfile.TemporaryDirectory(prefix="evidence-") as scratch:
-            report = collect(request, scratch)
+        answer = _answer(json.loads(sys.stdin.buffer.read(MAX_REQUEST)))
     except (ValueError, GitError, OSError) as error:
         print(clip(f"{type(error).__name__}: {error}".replace("\n", " ")), file=sys.stderr)
         return 2
-    json.dump(report, sys.stdout)
+    json.dump(answer, sys.stdout)
     return 0
+
+
+def _answer(asked: dict[str, Any]) -> object:
+    """A report of evidence, a survey of the change, or lines of it."""
+    if asked.get("ask") == "survey":
+        return survey(str(asked["repo"]), _commit(asked["base_sha"]), _commit(asked["head_sha"]), float(asked["deadline_s"]))
+    if asked.get("ask") == "places":
+        return places(str(asked["repo"]), _commit(asked["head_sha"]), list(asked["places"]), float(asked["deadline_s"]))
+    request = Request.parse(asked)
+    with tempfile.TemporaryDirectory(prefix="evidence-") as scratch:
+        return collect(request, scratch)
 
 
 def collect(request: Request, scratch: str) -> dict[str, object]:

@@ -1,0 +1,121 @@
+"""What agents are told: the templates of `prompts`, filled in.
+
+Whatever comes from a pull request stands between marks with a number that its author cannot know, so that no text in it can end them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from importlib import resources
+from typing import Any
+
+from box_review import Finding
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from runner.errors import ReviewerFailed
+from runner.evidence.survey import Survey
+
+_TEXT = 8000
+
+
+def role_words() -> tuple[str, ...]:
+    """The roles that there are words for."""
+    return tuple(
+        sorted(
+            file.name.removesuffix(".md") for file in resources.files("prompts").joinpath("roles").iterdir() if file.name.endswith(".md")
+        )
+    )
+
+
+def instructions(role: str, guidance: str) -> str:
+    """What a reviewer is, whichever change it looks at. `guidance` is the owners' own word."""
+    return _render("instructions.md.j2", role=role, guidance=guidance)
+
+
+def review(role: str, own_words: str, title: str, survey: Survey, evidence: Sequence[Finding], nonce: str = "") -> str:
+    """A reviewer's task.
+
+    Raises:
+        ReviewerFailed: there are no words for this role, neither here nor with the request.
+    """
+    words = own_words or _words(role)
+    callers = [f"{use.path}:{use.line}: {use.text}  (uses {use.name})" for use in survey.callers]
+    found = [f"{number}. {item.path}:{item.start_line} {item.topic}: {item.title}" for number, item in enumerate(evidence, 1)]
+    values = {
+        "role": role,
+        "words": words,
+        "title": title,
+        "diff": survey.diff,
+        "left_out": survey.left_out,
+        "callers": callers,
+        "evidence": found,
+    }
+    return _render("review.md.j2", nonce=nonce, **values)
+
+
+def repair(problem: str, schema: str = "") -> str:
+    """What is said to an agent whose answer cannot be read."""
+    return _render("repair.md.j2", problem=problem[:1000], schema=schema)
+
+
+def jury_instructions(guidance: str) -> str:
+    """What the jury is."""
+    return _render("jury_instructions.md.j2", guidance=guidance)
+
+
+def jury(findings: Sequence[Finding], title: str, files: Sequence[str], nonce: str = "") -> str:
+    """The jury's task: what is claimed and what was measured, without what the reviewers thought on the way."""
+    return _render("jury.md.j2", nonce=nonce, findings=[_claim(finding) for finding in findings], title=title, files=files[:500])
+
+
+def _claim(finding: Finding) -> Mapping[str, Any]:
+    excerpt = (
+        "\n".join(f"{number}: {line}" for number, line in enumerate(finding.excerpt.lines, finding.excerpt.start_line))
+        if finding.excerpt
+        else ""
+    )
+    evidence = "\n".join(f"{item.tool} {item.rule}: {item.message}" for item in finding.evidence)
+    script = (
+        f"reproducer ({finding.reproducer.kind}):\n{finding.reproducer.script}\noutput:\n{finding.proof.output}"
+        if finding.reproducer
+        else ""
+    )
+    place = f"{finding.path}:{finding.start_line}-{finding.end_line}"
+    text = "\n".join(filter(None, [place, finding.title, f"scenario: {finding.scenario}", evidence, excerpt, script]))
+    known = {
+        "id": finding.id,
+        "severity": finding.severity.value,
+        "topic": finding.topic,
+        "roles": finding.roles,
+        "proof": finding.proof.state.value,
+    }
+    return {**known, "text": text[:_TEXT]}
+
+
+def _words(role: str) -> str:
+    if role not in role_words():
+        raise ReviewerFailed(
+            f"there are no words for the role {role!r}; there are {', '.join(role_words())}; give instructions for one of your own"
+        )
+    return resources.files("prompts").joinpath("roles", f"{role}.md").read_text(encoding="utf-8")
+
+
+def _render(name: str, *, nonce: str = "", **values: object) -> str:
+    given = nonce or secrets.token_hex(8)
+    text = _environment().get_template(name).render(untrusted=partial(_fenced, given), **values)
+    return "\n".join(line.rstrip() for line in text.strip().split("\n"))
+
+
+def _fenced(nonce: str, name: str, text: str) -> str:
+    return f'<untrusted id="{nonce}" what="{name}">\n{text}\n</untrusted id="{nonce}">'
+
+
+@cache
+def _environment() -> Environment:
+    def load(name: str) -> str:
+        return resources.files("prompts").joinpath(name).read_text(encoding="utf-8")
+
+    # Prompts are no HTML: nothing is escaped; what is untrusted is fenced instead.
+    return Environment(loader=FunctionLoader(load), undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
