@@ -1,0 +1,1 @@
+"""Counts what accounts do."""

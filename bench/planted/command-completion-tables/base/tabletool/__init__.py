@@ -1,0 +1,1 @@
+"""Shows tables of a database."""

@@ -1,0 +1,3 @@
+"""Names that more than one layer needs."""
+
+FORMATS = ("csv", "text")

@@ -1,0 +1,1 @@
+"""Runs a hook for every push."""

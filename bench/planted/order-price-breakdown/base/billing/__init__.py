@@ -1,0 +1,1 @@
+"""Billing: pricing knows nothing of orders, orders use pricing."""

@@ -1,0 +1,1 @@
+"""Reads the price lists of suppliers."""

@@ -1,0 +1,1 @@
+"""Serves files of a folder."""

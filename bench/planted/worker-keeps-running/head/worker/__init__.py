@@ -1,0 +1,1 @@
+"""Runs tasks one after the other."""
