@@ -18,6 +18,7 @@ import click
 from box_review import __version__
 
 from runner.errors import RunnerError
+from runner.harness.install import PACKAGES, installed
 from runner.host import DRIVERS, open_driver
 from runner.settings import RunnerSettings
 from sandbox.conformance import CHECKS, Outcome, run_checks
@@ -53,6 +54,8 @@ class Diagnosis:
         driver: what boxes here are made with, None where none can be.
         why: the reason it was picked.
         drivers: all of them, the best first.
+        harnesses: what can review here, with versions.
+        model: what agents ask where nothing else is said; empty for none.
     """
 
     version: str
@@ -63,6 +66,8 @@ class Diagnosis:
     driver: str | None
     why: str
     drivers: tuple[DriverReport, ...]
+    harnesses: tuple[str, ...]
+    model: str
 
     @property
     def healthy(self) -> bool:
@@ -111,6 +116,8 @@ async def _diagnose(settings: RunnerSettings, wanted: str, *, quiet: bool) -> Di
         driver=picked,
         why=asked,
         drivers=tuple(reports),
+        harnesses=("static", "builtin", *(f"{name} {agent.version}" for name, agent in installed(settings.harness_dir).items())),
+        model=settings.model,
     )
 
 
@@ -178,6 +185,10 @@ def _print(found: Diagnosis) -> None:
         click.echo(f"driver          {click.style(found.driver, fg='green')}: {found.why}")
     else:
         click.echo(f"driver          {click.style('none can be used', fg='red')}; boxes cannot be made here")
+    missing = [name for name in PACKAGES if not any(there.startswith(name) for there in found.harnesses)]
+    more = f"; box-review harness add {' '.join(missing)}" if missing else ""
+    click.echo(f"harnesses       {', '.join(found.harnesses)}{more}")
+    click.echo(f"model           {found.model or 'none is configured (BOX_MODEL): analyzers alone review'}")
     for report in found.drivers:
         click.echo()
         _print_driver(report)

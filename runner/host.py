@@ -131,7 +131,7 @@ async def open_host(settings: RunnerSettings, redis: ArqRedis, harnesses: Mappin
     except EvidenceError as error:
         raise HostMisconfigured(str(error)) from error
     static = StaticHarness(toolbox)
-    agents = await asyncio.to_thread(installed, data)
+    agents = await asyncio.to_thread(installed, settings.harness_dir)
     async with open_driver(settings) as driver:
         driver.keep_ready(settings.box_standby)
         artifacts = Artifacts(settings.artifacts_url)

@@ -42,6 +42,7 @@ class RunnerSettings(BaseSettings):
         box_model: what agents ask where nothing else is said: `anthropic/NAME`, `openai/NAME` (chat completions), `responses/NAME` or
             `NAME`; empty: a model of the provider whose key is set.
         box_harness: what reviews where nothing else is said; `auto`: `builtin` if there is a model to ask, else `static`.
+        box_harness_dir: where the programs of agents lie; None: in the data directory.
         box_budget_usd: the most that one review may cost, also where it asks for more; None for no bound.
         box_prices: a file with prices of models beside those that are known, in the form of `sandbox/gateway/prices.toml`.
         github_api_url: where boxes' GitHub tokens are for.
@@ -72,12 +73,18 @@ class RunnerSettings(BaseSettings):
     openai_base_url: str = "https://api.openai.com/v1"
     box_model: str = ""
     box_harness: str = "auto"
+    box_harness_dir: Path | None = None
     box_budget_usd: Annotated[float, Field(gt=0)] | None = None
     box_prices: Path | None = None
     github_api_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")] = "https://api.github.com"
     box_retention_s: Annotated[float, Field(ge=60)] = 7 * 24 * 3600.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
+
+    @property
+    def harness_dir(self) -> Path:
+        """Where the programs of agents lie."""
+        return self.box_harness_dir or self.box_data_dir / "harness"
 
     @property
     def model(self) -> str:

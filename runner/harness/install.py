@@ -1,7 +1,7 @@
 """Command line agents on this host: which there are, and how the others are fetched.
 
 A package is taken from the npm registry at a pinned version with a pinned digest, and nothing of it is run to install it: no
-script, no Node. It lies below the data directory, where boxes see it read-only.
+script, no Node. It lies below BOX_HARNESS_DIR, where boxes see it read-only.
 """
 
 from __future__ import annotations
@@ -78,18 +78,18 @@ PACKAGES: Mapping[str, Package] = {
 }
 
 
-def folder_of(data_dir: Path, name: str) -> Path:
+def folder_of(harness_dir: Path, name: str) -> Path:
     """Where an agent's program lies."""
-    return data_dir / "harness" / f"{name}-{PACKAGES[name].version}"
+    return harness_dir / f"{name}-{PACKAGES[name].version}"
 
 
-def installed(data_dir: Path) -> dict[str, Agent]:
+def installed(harness_dir: Path) -> dict[str, Agent]:
     """The command line agents that this host has, by name."""
-    found = {name: (package, folder_of(data_dir, name)) for name, package in PACKAGES.items()}
+    found = {name: (package, folder_of(harness_dir, name)) for name, package in PACKAGES.items()}
     return {name: package.make(folder, package.version) for name, (package, folder) in found.items() if (folder / package.needs).is_file()}
 
 
-def add(data_dir: Path, name: str, progress: Progress | None = None) -> Path:
+def add(harness_dir: Path, name: str, progress: Progress | None = None) -> Path:
     """Fetch an agent and lay it out; returns its folder at once where it is there.
 
     Args:
@@ -98,7 +98,7 @@ def add(data_dir: Path, name: str, progress: Progress | None = None) -> Path:
     Raises:
         HostMisconfigured: another machine than Linux on x86-64, no way to the registry, other bytes than expected, or no room.
     """
-    package, target = PACKAGES[name], folder_of(data_dir, name)
+    package, target = PACKAGES[name], folder_of(harness_dir, name)
     if (target / package.needs).is_file():
         return target
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
@@ -119,9 +119,9 @@ def add(data_dir: Path, name: str, progress: Progress | None = None) -> Path:
     return target
 
 
-def remove(data_dir: Path, name: str) -> bool:
+def remove(harness_dir: Path, name: str) -> bool:
     """Remove an agent's program; False if it was not there."""
-    folder = folder_of(data_dir, name)
+    folder = folder_of(harness_dir, name)
     if not folder.is_dir():
         return False
     shutil.rmtree(folder)

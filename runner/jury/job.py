@@ -15,7 +15,7 @@ from runner.evidence.errors import EvidenceError
 from runner.evidence.run import Question, collect
 from runner.evidence.survey import places
 from runner.harness.reviewer import AgentReviewer
-from runner.host import Host
+from runner.host import NO_MODEL, Host
 from runner.jury.merge import fold, merge
 from runner.jury.panel import Judgement, Panel
 from runner.jury.proof import Laboratory
@@ -90,7 +90,14 @@ class _Jury:
         findings, voted = await self._vote(panel, proven, results, ends_at)
         dropped = (*lost, *unseen, *refuted, *voted, *(item for result in results for item in result.dropped))
         folded = fold(merge(findings), self._review.request.max_comments)
-        await self._conclude(results, Judged(folded, dropped, (*gaps(self._review, results), *unchecked), self._judgement.summary))
+        await self._conclude(
+            results, Judged(folded, dropped, (*gaps(self._review, results), *unchecked, *self._hint()), self._judgement.summary)
+        )
+
+    def _hint(self) -> tuple[str, ...]:
+        """What would have made this more than a review by analyzers."""
+        static = all(report.harness == "static" for report in self._review.roles)
+        return (f"No agent reviewed: {NO_MODEL}.",) if static and not self._host.settings.model else ()
 
     def _panel(self) -> Panel | None:
         """Who judges beside the rules; None for nobody."""

@@ -34,8 +34,8 @@ from box_review.sanitize import for_terminal
 from box_review.source import Change, find_change
 
 ENTRY_POINTS = "box_review.commands"
-APPLICATION_COMMANDS = ("serve", "doctor")
-BOX_COMMANDS = ("box", "keys")
+APPLICATION_COMMANDS = ("serve", "doctor", "harness")
+BOX_COMMANDS = {"box": "box_cli", "keys": "box_cli", "ask": "follow_up", "resume": "follow_up"}
 INSTALL = "this command needs the application: pipx install box-review (only the SDK is installed here)"
 OK, FOUND, USAGE, INCOMPLETE = 0, 1, 2, 3
 INTERRUPTED = 130
@@ -49,7 +49,7 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in BOX_COMMANDS:  # the client of boxes takes half a second to load
-            group: click.Command = getattr(importlib.import_module("box_review.box_cli"), cmd_name)
+            group: click.Command = getattr(importlib.import_module(f"box_review.{BOX_COMMANDS[cmd_name]}"), cmd_name)
             return group
         if cmd_name not in APPLICATION_COMMANDS:
             return super().get_command(ctx, cmd_name)
@@ -106,7 +106,7 @@ def review_command(path: Path, **given: Any) -> None:
 
     Exit codes: 0 nothing at or above --fail-on, 1 something, 2 wrong usage or input, 3 review incomplete.
     """
-    with _errors_as_exit_codes():
+    with errors_as_exit_codes():
         wish = _Wish(path=path, **given)
         sys.exit(_review(wish))
 
@@ -153,7 +153,7 @@ def _review(wish: _Wish) -> int:
     change = find_change(wish.path, wish.base, wish.head)
     if not wish.quiet:
         _say_what(change)
-    with _server(wish.driver) as address, Client(address) as client, Progress(quiet=wish.quiet) as progress:
+    with server(wish.driver) as address, Client(address) as client, Progress(quiet=wish.quiet) as progress:
         record = client.review_change(change, options=wish.options(), on_event=progress.show)
     _print(record, wish)
     return _exit_code(record, wish.options().fail_on)
@@ -190,7 +190,7 @@ def _exit_code(record: ReviewRecord, fail_on: Severity | None) -> int:
 
 
 @contextlib.contextmanager
-def _server(driver: str) -> Iterator[Address]:
+def server(driver: str) -> Iterator[Address]:
     """The server of the environment, or one for the length of this command."""
     if os.environ.get("BOX_REVIEW_URL"):
         yield Address.from_environment()
@@ -226,7 +226,7 @@ def _check_output(output: Path | None) -> None:
 
 
 @contextlib.contextmanager
-def _errors_as_exit_codes() -> Iterator[None]:
+def errors_as_exit_codes() -> Iterator[None]:
     """One sentence and an exit code for what is no bug; SIGTERM ends as Ctrl-C does, with everything put in order."""
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
