@@ -16,6 +16,7 @@ _LINE_BYTES = 8 << 20
 _ALL_BYTES = 128 << 20
 _TAIL_BYTES = 4000
 _END_S = 10.0
+_END_GROUP = ("/bin/sh", "-c", 'kill -9 -- "-$1" 2>/dev/null; :', "end")  # what it has left behind in the background
 
 
 class Reader(abc.ABC):
@@ -69,6 +70,7 @@ class CommandAgent(Agent):
             await box.write_file(path, data)
         reader, errors = self.reader(), bytearray()
         async with box.start(Command(self.argv(task), cwd=task.folder, env=self.env(task))) as process:
+            pid = await process.pid()
             feeding = asyncio.ensure_future(_feed(process, task.prompt.encode()))
             try:
                 async with contextlib.aclosing(_lines(process, errors, task.idle_s)) as lines:
@@ -82,6 +84,8 @@ class CommandAgent(Agent):
             finally:
                 feeding.cancel()
                 await asyncio.wait([feeding])
+        if pid:
+            await box.exec(Command([*_END_GROUP, str(pid)]), timeout_s=_END_S)
         yield self._last_word(reader, code, bytes(errors))
 
     def _last_word(self, reader: Reader, code: int | None, errors: bytes) -> AgentEvent:

@@ -15,6 +15,7 @@ from sandbox.box import Box
 from sandbox.gateway.budget import Call, ModelAccess
 from sandbox.gateway.gateway import Gateway
 
+_FAILURES = 2
 _STATUS: Mapping[int, ErrorKind] = {401: "auth", 403: "auth", 404: "unknown_model", 429: "rate_limited"}
 _REFUSED: Mapping[str, ErrorKind] = {"budget_error": "budget", "authentication_error": "auth", "not_found_error": "unknown_model"}
 
@@ -51,6 +52,7 @@ class Grant:
                 expires_at=datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=allowance.seconds),
                 max_requests=allowance.requests,
                 max_cost_usd=allowance.usd,
+                max_failures=_FAILURES,
                 fallback_models=tuple(names[1:]),
             ),
         )
@@ -71,11 +73,11 @@ class Grant:
 
     def why(self, last: AgentEvent) -> AgentEvent:
         """An agent's error, said better where the gateway knows more: programs hide statuses and take refusals for crashes."""
-        if last.kind != "error" or last.data.get("error_kind") in ("idle", "flood", "no_session"):
+        if last.kind != "error" or last.data.get("error_kind") in ("flood", "no_session"):
             return last
         session = last.data.get("session_id", "")
         refusal = self._gateway.refusal(self._box.id)
-        if refusal is not None:
+        if refusal is not None and refusal.kind != "api_error":
             return failed(_REFUSED.get(refusal.kind, "bad_request"), str(refusal), session_id=session)
         calls = self._gateway.calls(self._box.id)
         kind = None if not calls else _kind(calls[-1])

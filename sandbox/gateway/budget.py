@@ -27,6 +27,8 @@ class ModelAccess:
         max_tokens: of all four kinds. A call in flight is not stopped: the bound can be passed by the calls that
             run at the same time, eight at most.
         max_cost_usd: by the price table; models whose price is unknown are refused under it.
+        max_failures: calls that fail one after the other, each after all its attempts; the ones after it are refused, so that no program
+            goes on asking. It is not told either when it might come back, or it would wait for that.
         fallback_models: asked in this order when the model asked for stays overloaded or broken.
         provider_network: let the provider fetch URLs and run network tools for the box. Off by default, since
             that is a way out which no network policy sees.
@@ -38,6 +40,7 @@ class ModelAccess:
     max_requests: int | None = None
     max_tokens: int | None = None
     max_cost_usd: float | None = None
+    max_failures: int | None = None
     fallback_models: tuple[str, ...] = ()
     provider_network: bool = False
 
@@ -67,6 +70,11 @@ class Call:
     attempts: int
     fallback_from: str | None = None
     failure: str | None = None
+
+    @property
+    def answered(self) -> bool:
+        """True if the model did what it was asked."""
+        return 200 <= self.status < 300 and self.failure is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,7 @@ class Ledger:
         """Taken for the length of a call: bounds memory; a budget in USD can be passed by one call, so there is one at a time."""
         self.refusal: CallRefused | None = None
         """The latest one that was not a wrong token."""
-        self._requests = 0
+        self._requests = self._failures = 0
         self._tokens = Tokens()
         self._cost_usd, self._all_priced = 0.0, True
 
@@ -132,11 +140,14 @@ class Ledger:
         """A call begins, whatever becomes of it. Raises CallRefused when a bound is reached."""
         _check_bound("requests", self.access.max_requests, self._requests)
         self.check_spending()
+        if self.access.max_failures is not None and self._failures >= self.access.max_failures:
+            raise CallRefused(f"the last {self._failures} calls of this run failed; no more are made", 400, "api_error")
         self._requests += 1
 
     def end(self, call: Call) -> None:
         """A call has ended."""
         self.calls.append(call)
+        self._failures = 0 if call.answered else self._failures + 1
         self._tokens += call.tokens
         self._cost_usd += call.cost_usd or 0.0
         self._all_priced = self._all_priced and call.cost_usd is not None

@@ -18,6 +18,7 @@ import h11
 from sandbox.gateway.attempts import Answer, Asked, Attempts
 from sandbox.gateway.budget import Call, Ledger, cost_of
 from sandbox.gateway.errors import BadHttp, CallRefused, GatewayError, UpstreamFailed
+from sandbox.gateway.headers import Headers
 from sandbox.gateway.provider import ENDPOINTS, Endpoint, ModelSettings, error_body, headers_back
 from sandbox.gateway.question import Question, read_question, receive
 from sandbox.gateway.requests import Requests
@@ -121,8 +122,8 @@ class ModelRoutes:
 class _Passing:
     """What has been seen of an answer on its way back."""
 
-    def __init__(self, question: Question | None = None) -> None:
-        self._question = question
+    def __init__(self, question: Question | None = None, *, final: bool = False) -> None:
+        self._question, self._final = question, final
         self._reader: UsageReader | None = None
         self.status = 0
 
@@ -131,6 +132,11 @@ class _Passing:
         if self._question is not None and 200 <= head.status_code < 300:
             stream = any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in head.headers)
             self._reader = UsageReader(stream, self._question.size)
+
+    def back(self, headers: Headers) -> Headers:
+        """The headers that the box gets."""
+        kept = headers_back(headers)
+        return tuple(pair for pair in kept if pair[0].lower() != b"retry-after") if self._final else kept
 
     def feed(self, data: bytes) -> None:
         if self._reader is not None:
@@ -158,7 +164,7 @@ class _Passing:
 def _recorded(ledger: Ledger, settings: ModelSettings, question: Question, attempts: Attempts) -> Iterator[_Passing]:
     """A call in the box's account, however it ends."""
     started, failure = time.monotonic(), None
-    passing = _Passing(question)
+    passing = _Passing(question, final=ledger.access.max_failures is not None)
     try:
         yield passing
     except BaseException as error:
@@ -189,7 +195,7 @@ async def _pass_back(client: Requests, answer: Answer, passing: _Passing) -> Non
             raise CallRefused("the provider does not accept the key of this host; its operator must look", 401, "authentication_error")
         pieces = answer.upstream.body()
         try:
-            await client.answer(answer.head.status_code, headers_back(tuple(answer.head.headers.raw_items())), answer.head.reason)
+            await client.answer(answer.head.status_code, passing.back(tuple(answer.head.headers.raw_items())), answer.head.reason)
             async for data in pieces:
                 try:
                     await client.send(data)

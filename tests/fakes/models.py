@@ -167,6 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, step.raw, step.headers)
         elif body.get("stream"):
             self._stream(wire, asked, step)
+        elif step.stall or step.cut:
+            self._begin_and_break(step)
         else:
             self._count(step)
             self._send(200, json.dumps(wire.whole(asked, _offered(asked, step))).encode())
@@ -188,6 +190,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+
+    def _begin_and_break(self, step: Step) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b'{"id":')
+        self.wfile.flush()
+        if step.stall:
+            self.fake.stopping.wait(_STALL_S)
+        self.connection.shutdown(socket.SHUT_RDWR)
 
     def _stream(self, wire: _Wire, asked: Asked, step: Step) -> None:
         self.send_response(200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -220,8 +221,24 @@ def test_wrong_wish_is_refused_at_once(options: Options, said: str, served: Serv
 def serving(script: Script, **environment: str) -> Iterator[tuple[Client, ModelServer]]:
     """A server of its own with models that say what a script tells them."""
     where = {"BOX_MODEL": "openai/scripted", **environment}
-    with serving(script) as (client, _):
-        record = client.review(shop, options=Options(roles=("quality",)))
+    for folder in short_folder():
+        with (
+            ModelServer(script) as models,
+            Server(folder / "data", **models.environment, **where) as server,
+            Client(server.address) as client,
+        ):
+            yield client, models
+
+
+def test_budget_is_a_hard_stop_and_the_review_says_so(tmp_path: Path, shop: Path) -> None:
+    """One call costs 100 tokens in and 20 out, at 10 and 50 USD a million."""
+    prices = tmp_path / "prices.toml"
+    prices.write_text('["scripted"]\ninput = 10.0\noutput = 50.0\n')
+    each = (100 * 10 + 20 * 50) / 1_000_000
+    budget = 20 * each
+    endless = Step(text="More.", tools=(Tool(LOOK, {"command": "true"}),))
+    with serving(lambda _: endless, BOX_PRICES=str(prices)) as (client, _):
+        record = client.review(shop, options=Options(budget_usd=budget, roles=("quality",)))
     assert record.roles[0].error is not None
     assert "the budget of this run is used up" in record.roles[0].error
     assert record.usage.cost_usd <= budget + each
