@@ -16,7 +16,7 @@ _LINE_BYTES = 8 << 20
 _ALL_BYTES = 128 << 20
 _TAIL_BYTES = 4000
 _END_S = 10.0
-_END_GROUP = ("/bin/sh", "-c", 'kill -9 -- "-$1" 2>/dev/null; :', "end")  # what it has left behind in the background
+_END_GROUP = ("/bin/sh", "-c", 'kill -9 "-$1" 2>/dev/null; :', "end")  # what it has left behind in the background
 
 
 class Reader(abc.ABC):
@@ -60,6 +60,10 @@ class CommandAgent(Agent):
     def reader(self) -> Reader:
         """Reads one run."""
 
+    def folder(self, task: Task) -> str:
+        """Where it is started."""
+        return task.folder
+
     def files(self, task: Task) -> dict[str, bytes]:
         """Files it needs in the box, written anew for every run."""
         return {}
@@ -69,7 +73,7 @@ class CommandAgent(Agent):
         for path, data in self.files(task).items():
             await box.write_file(path, data)
         reader, errors = self.reader(), bytearray()
-        async with box.start(Command(self.argv(task), cwd=task.folder, env=self.env(task))) as process:
+        async with box.start(Command(self.argv(task), cwd=self.folder(task), env=self.env(task))) as process:
             pid = await process.pid()
             feeding = asyncio.ensure_future(_feed(process, task.prompt.encode()))
             try:

@@ -14,6 +14,7 @@ from sandbox.box import Mount
 from sandbox.gateway.settings import proxy_env
 
 _AT = "/opt/box-review/agent"
+_DESK = f"{STATE}/opencode/desk"
 _HOSTILE = {
     f"OPENCODE_{name}": "1"
     for name in (
@@ -50,6 +51,13 @@ class OpenCode(CommandAgent):
         state = {f"XDG_{name}_HOME": f"{STATE}/opencode/{name.lower()}" for name in ("DATA", "CONFIG", "STATE", "CACHE")}
         return {**_HOSTILE, **state, **safe, "GATEWAY_TOKEN": task.token, "OPENCODE_CONFIG_CONTENT": json.dumps(_config(task))}
 
+    def folder(self, task: Task) -> str:
+        """Outside of every repository: it runs plugins that it finds in `.opencode` of one, whatever `_HOSTILE` says."""
+        return _DESK
+
+    def files(self, task: Task) -> dict[str, bytes]:
+        return {f"{_DESK}/.here": b""}
+
     def reader(self) -> Reader:
         return _Reader()
 
@@ -69,13 +77,14 @@ def _config(task: Task) -> dict[str, Any]:
         "steps": task.max_turns,
         "permission": {"*": "allow", "webfetch": "deny", "websearch": "deny"},
     }
-    instructions = task.instructions
+    instructions = (
+        f"{task.instructions}\n\nThe working folder of your task is {task.folder}: use absolute paths, and `cd {task.folder}` in commands."
+    )
     if task.json_schema is not None:
         instructions += (
             f"\n\nYour last message must be JSON alone, without any other word, that fits this schema:\n{json.dumps(task.json_schema)}"
         )
-    if instructions:
-        reviewer["prompt"] = instructions
+    reviewer["prompt"] = instructions.strip()
     limits = {"tool_call": True, "limit": {"context": 200_000, "output": 16_000}}
     return {
         "model": f"gateway/{model.name}",
