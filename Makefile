@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo serve test check bench image lock clean
+.PHONY: help demo serve test check bench bench-review image lock clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ check: .venv/dev
 ## bench  measure, each figure against a baseline in the same run; JSON lines
 bench: .venv/dev
 	@$(BIN)/python -m bench
+
+## bench-review  review planted bugs and clean changes: make bench-review ARGS="--harness codex --model responses/gpt-5.4"
+bench-review: .venv/dev
+	@$(BIN)/python -m bench.planting $(ARGS)
 
 ## image  build a Docker image for boxes: make image RUNTIME=node|python|golang|ruby|rust [FROM=debian]
 image:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.metadata
 import os
 import shutil
 import signal
@@ -24,19 +23,18 @@ from typing import Any, NoReturn
 import click
 
 from box_review import __version__
-from box_review.client import Address, Client, Options
+from box_review.client import Client, Options
 from box_review.errors import BoxReviewError, InputError, RequestRejected, ServerMissing
 from box_review.finding import Severity
 from box_review.progress import Progress
 from box_review.report import FORMATS, render
 from box_review.review import DEFAULT_ROLES, Reviewer, ReviewRecord, ReviewStatus
 from box_review.sanitize import for_terminal
+from box_review.serving import INSTALL, entry, server
 from box_review.source import Change, find_change
 
-ENTRY_POINTS = "box_review.commands"
 APPLICATION_COMMANDS = ("serve", "doctor", "harness")
 BOX_COMMANDS = {"box": "box_cli", "keys": "box_cli", "ask": "follow_up", "resume": "follow_up"}
-INSTALL = "this command needs the application: pipx install box-review (only the SDK is installed here)"
 OK, FOUND, USAGE, INCOMPLETE = 0, 1, 2, 3
 INTERRUPTED = 130
 
@@ -54,7 +52,7 @@ class _Commands(click.Group):
         if cmd_name not in APPLICATION_COMMANDS:
             return super().get_command(ctx, cmd_name)
         try:
-            command: click.Command = _entry(cmd_name)
+            command: click.Command = entry(cmd_name)
         except ServerMissing:
             return click.Command(cmd_name, callback=_missing, short_help="Not installed here: pipx install box-review.")
         return command
@@ -187,23 +185,6 @@ def _exit_code(record: ReviewRecord, fail_on: Severity | None) -> int:
     if fail_on is not None and any(finding.severity.at_least(fail_on) for finding in record.findings):
         return FOUND
     return OK
-
-
-@contextlib.contextmanager
-def server(driver: str) -> Iterator[Address]:
-    """The server of the environment, or one for the length of this command."""
-    if os.environ.get("BOX_REVIEW_URL"):
-        yield Address.from_environment()
-        return
-    with _entry("embedded")(driver=None if driver == "auto" else driver) as address:
-        yield address
-
-
-def _entry(name: str) -> Any:
-    """What the application offers under a name. Raises ServerMissing."""
-    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS, name=name):
-        return entry.load()
-    raise ServerMissing(INSTALL)
 
 
 def _missing() -> NoReturn:

@@ -13,11 +13,12 @@ from upstash_box import BoxError
 
 from box_review.box_terminal import run
 from box_review.boxes import Box, Boxes
-from box_review.cli import errors_as_exit_codes, server
+from box_review.cli import errors_as_exit_codes
 from box_review.client import Address, Client
 from box_review.errors import InputError, RequestRejected, ServerUnavailable
 from box_review.review import ReviewRecord, RoleReport
 from box_review.sanitize import for_terminal
+from box_review.serving import server
 
 REPOSITORY = "/workspace/home/repo"
 _SILENCE_S = 60.0  # the server sends a sign of life every 15 s
@@ -38,7 +39,7 @@ def ask(review_id: str, question: str, role: str | None, as_json: bool) -> None:
         report = _reviewer(_record(address, review_id), role, agent=True)
         if not as_json:
             click.echo(f"Asking {report.role} ({report.harness}, {report.model}) ...", err=True)
-        for kind, data in _events(address, f"{review_id}-{report.role}", {"prompt": question, "folder": REPOSITORY}):
+        for kind, data in answers(address, review_id, report.role, question):
             if as_json:
                 click.echo(json.dumps({"kind": kind, **data}))
             elif kind == "tool":
@@ -61,6 +62,16 @@ def resume(review_id: str, role: str, command: tuple[str, ...]) -> None:
         report = _reviewer(_record(address, review_id), role, agent=False)
         found = _box(address, f"{review_id}-{report.role}")
         sys.exit(run(found, [*command] or _SHELL, tty=not command, interactive=not command, workdir=REPOSITORY))
+
+
+def answers(address: Address, review_id: str, role: str, question: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What a reviewer's agent says to a question, event by event; the last is `done` with its `output`, or `error`.
+
+    Raises:
+        RequestRejected: its box is gone, or it is no agent.
+        ServerUnavailable: no answer.
+    """
+    yield from _events(address, f"{review_id}-{role}", {"prompt": question, "folder": REPOSITORY})
 
 
 def _record(address: Address, review_id: str) -> ReviewRecord:
