@@ -1,8 +1,8 @@
 """`python -m bench.planting`: reviews of planted bugs and of clean changes, by any harness and model; what `make bench-review` runs.
 
 Prints recall (planted bugs whose file and lines a finding names), false alarms (findings of medium severity or worse on clean changes),
-the share of proven findings, time and cost. `scripted` stands in for a model: it finds every second bug and makes one false claim each time,
-so the figures are known beforehand and the pipeline is what is measured.
+the share of proven findings, time and cost. `scripted` stands in for a model: it finds every second bug and makes a false claim
+each time, so the figures are known beforehand and the pipeline is what is measured.
 """
 
 from __future__ import annotations
