@@ -21,6 +21,7 @@ from runner.queue import connect
 from runner.result import RoleResult
 from runner.settings import RunnerSettings
 from runner.work import working
+from tests.fakes.models import Asked, ModelServer, Step, Tool, answer
 
 NAP_S = 3.0
 
@@ -58,11 +59,38 @@ async def run(folder: Path) -> None:
         os.kill(_runner(pid), signal.SIGSTOP)  # a host with the napping harness takes its place
         await _three_naps(folder, address, repository)
         os.kill(_runner(pid), signal.SIGCONT)
+    await _agents(folder / "agents", repository)
     started = time.perf_counter()
     command = [sys.executable, "examples/demo.py"]
     environment = {**os.environ, "BOX_DATA_DIR": str(folder / "demo")}
     await asyncio.to_thread(subprocess.run, command, check=True, stdout=subprocess.DEVNULL, env=environment)
     tell("demo after set-up, first run on a new data directory", time.perf_counter() - started, 20, "s")
+
+
+async def _agents(folder: Path, repository: Path) -> None:
+    """Three agents and a jury whose model answers at once, then one whose model takes a second for each answer."""
+    pace = {"delay_s": 0.0}
+
+    def script(asked: Asked) -> Step:
+        if "You are the jury" in asked.said:
+            return answer({"votes": [], "summary": "Nothing."})
+        if asked.turn == 0:
+            return Step(tools=(Tool("run", {"command": "git diff --stat base head"}),), delay_s=pace["delay_s"])
+        said = answer({"findings": [], "evidence": [], "not_covered": []})
+        return Step(text=said.text, tools=said.tools, delay_s=pace["delay_s"])
+
+    with ModelServer(script) as models:
+        environment = {**models.environment, "BOX_MODEL": "openai/scripted"}
+        async with _serving(folder, **environment) as (address, _), AsyncClient(address) as client:
+            await client.review(repository)  # the checkout is made and the library of the loop loaded once
+            figures = [await timed(lambda: client.review(repository)) for _ in range(5)]
+            tell("three agents and a jury, model that answers at once", sorted(figures)[2], 5.0, "s")
+            pace["delay_s"] = 1.0
+            record = await client.review(repository)
+    work = [stage for report in record.roles for stage in report.stages if stage.name == "reviewing"]
+    wall = max(stage.ended_s for stage in work) - min(stage.started_s for stage in work)
+    slowest = max(stage.ended_s - stage.started_s for stage in work)
+    tell("three agents side by side", wall, 1.2 * slowest, "s", baseline_s=slowest)
 
 
 async def _three_naps(folder: Path, address: Address, repository: Path) -> None:
@@ -79,9 +107,11 @@ async def _three_naps(folder: Path, address: Address, repository: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _serving(data: Path) -> AsyncIterator[tuple[Address, int]]:
+async def _serving(data: Path, **environment: str) -> AsyncIterator[tuple[Address, int]]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot.serve", "--port", "0", "--data-dir", str(data)), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "bot.serve", "--port", "0", "--data-dir", str(data)),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
     )
     assert process.stdout is not None
     try:

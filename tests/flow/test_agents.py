@@ -11,6 +11,7 @@ import pytest
 from box_review import ReviewRecord
 from box_review.client import Client, Options
 from box_review.review import Reviewer
+from upstash_box import Box, BoxError
 
 from tests.conftest import short_folder
 from tests.fakes.models import Asked, ModelServer, Script, Step, Tool, answer
@@ -275,6 +276,21 @@ def test_without_a_model_the_review_is_static_and_says_what_one_would_add(server
         record = client.review(shop)
     assert {report.harness for report in record.roles} == {"static"}
     assert any("no model is configured on the host" in sentence for sentence in record.not_covered)
+
+
+def test_boxes_of_the_api_have_the_same_agents(served: Server) -> None:
+    """By the official client: a tool call, an answer, a session that goes on, tokens as the gateway counts them."""
+    where = {"base_url": served.url, "api_key": served.address.api_key}
+    box = Box.create(agent={"harness": "builtin", "model": "openai/scripted"}, **where)
+    box.files.write(path="cart.py", content=AFTER)
+    told = box.agent.run(prompt="And why?")
+    assert told.result == "Because the slice begins at one."
+    assert told.cost.input_tokens + told.cost.output_tokens > 0
+    box.pause()
+    assert box.agent.run(prompt="And why? Again.").result == "Because the slice begins at one."
+    with pytest.raises(BoxError, match="is not available on this server; available: custom, builtin"):
+        Box.create(agent={"harness": "cursor", "model": "x"}, **where)
+    box.delete()
 
 
 @pytest.mark.timeout(200)
