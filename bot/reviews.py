@@ -21,7 +21,7 @@ from bot.queue import STREAM_WAIT_S, abort, submit
 from bot.sources import Sources
 
 HOST_ALIVE_S = 30.0
-GIVEN_UP_S = 3 * JURY_S  # after the reviewers' deadline: runners have had their time to end it themselves
+GIVEN_UP_S = JURY_S + 240.0  # after the reviewers' deadline: runners have had their time to end it themselves
 _ID_LETTERS = string.digits + string.ascii_lowercase
 
 _END = """

@@ -17,7 +17,6 @@ from box_review.jobs import (
     ACTIVE,
     AGENT_JOB,
     JURY_JOB,
-    JURY_S,
     KEEP_S,
     AgentJob,
     JuryJob,
@@ -30,6 +29,7 @@ from box_review.jobs import (
 from runner.queue import enqueue
 
 EVENTS_KEPT = 5000
+LATE_S = 30.0
 
 # A role's report, if the role has none that is final and the review no verdict.
 _SET_ROLE = """
@@ -153,7 +153,7 @@ class Reviews:
             await self.call_jury(review.review_id)
 
     async def _repair_role(self, review: ReviewState, report: RoleReport, now: float) -> None:
-        if now > review.deadline_at + JURY_S / 4:  # the reviewer's own clock comes first
+        if now > review.deadline_at + LATE_S:  # the reviewer's own clock comes first
             late = {
                 "status": RoleStatus.TIMED_OUT,
                 "error": f"no result within {review.request.timeout_s:g} s: no host took it up or came to its end",

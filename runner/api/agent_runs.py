@@ -215,7 +215,7 @@ class AgentRuns:
         """Let the agent work; returns its last word, with what its callers may believe of it."""
         grant = None
         if agent.uses_models:
-            grant = Grant(self._boxes.driver.gateway, box, working.run.model or "", Allowance(seconds=asked.timeout_s))
+            grant = Grant(self._boxes.driver.gateway, box, working.run.model or "", _allowance(asked))
         task = Task(
             prompt=asked.prompt + await _put_down(box, working.run.id, asked.files),
             model=working.run.model or "",
@@ -267,6 +267,12 @@ async def _put_down(box: Box, run_id: str, files: list[AttachedFile]) -> str:
         paths.append(f"{HOME}/.attachments/{run_id}/{number}-{name}")
         await box.write_file(paths[-1], file.data)
     return "".join(["\n\nFiles that come with this:", *(f"\n- {path}" for path in paths)]) if paths else ""
+
+
+def _allowance(asked: Asked) -> Allowance:
+    """What a run may use; `maxBudgetUsd` is the official clients' word for it."""
+    usd = asked.options.get("maxBudgetUsd")
+    return Allowance(usd=float(usd) if isinstance(usd, (int, float)) and usd > 0 else None, seconds=asked.timeout_s)
 
 
 def _counted(grant: Grant | None, last: AgentEvent) -> AgentEvent:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # it takes seconds to load, and a host that reviews by analyz
 _COMMAND_S = 120.0
 _SHOWN = 24_000
 _READ_BYTES = 400_000
+_HISTORY_BYTES = 16 << 20
 _ANSWER_TOKENS = 16_000
 _SEARCH = 'if git rev-parse -q --git-dir >/dev/null 2>&1; then exec git grep -nIE -e "$1" -- "$2"; else exec grep -rnIE -e "$1" -- "$2"; fi'
 
@@ -186,7 +187,7 @@ async def _recall(box: Box, session: str) -> list[ModelMessage] | None:
     from pydantic_ai.messages import ModelMessagesTypeAdapter  # noqa: PLC0415
 
     try:
-        return ModelMessagesTypeAdapter.validate_json(await box.read_file(_place(session)))
+        return ModelMessagesTypeAdapter.validate_json(await box.read_file(_place(session), length=_HISTORY_BYTES))
     except (BoxFileError, ValidationError, ValueError):
         return None
 

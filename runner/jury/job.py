@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import structlog
-from box_review import Dropped, Finding, JuryReport, RoleStatus
+from box_review import Dropped, Finding, JuryReport, Proof, ProofState, RoleStatus
 from box_review.jobs import JURY_S, JuryJob
 
 from runner.agent import discard_earlier_try, end_box
@@ -31,7 +31,7 @@ from sandbox.errors import SandboxError
 log = structlog.get_logger()
 
 LANE = "jury"
-FREEZE_S = 30.0
+FREEZE_S, RECHECK_S = 30.0, 120.0
 
 
 async def judge(host: Host, job: JuryJob) -> None:
@@ -129,7 +129,12 @@ class _Jury:
             return with_proofs(findings, {})
         await self._lane.enter("proving")
         laboratory = Laboratory(self._host.driver, self._host.checkouts, self._review.request, self._review.review_id)
-        proofs = await laboratory.prove(findings)
+        try:
+            proofs = await laboratory.prove(findings)
+        except (RunnerError, SandboxError) as error:
+            log.warning("no reproducer could be run", review_id=self._review.review_id, error=str(error))
+            untried = Proof(state=ProofState.UNPROVEN, output=f"it could not be run: {error}"[:2000])
+            proofs = {finding.id: untried for finding in findings if finding.reproducer is not None}
         self._proofs = len(proofs)
         return with_proofs(findings, proofs)
 
@@ -161,7 +166,7 @@ class _Jury:
         await self._lane.enter("rechecking")
         # Named tools work for all roles, so the role is only a name here.
         question = Question(self._review.request.roles[0], tools=tools_of(resting), only_paths=paths_of(resting))
-        report = await collect(box, self._review.request, question, deadline_s=JURY_S - FREEZE_S)
+        report = await collect(box, self._review.request, question, deadline_s=RECHECK_S)
         broken = {tool.tool for tool in report.tools if tool.status != "ok"}
         checkable = [finding for finding in resting if not any(item.tool in broken for item in finding.evidence)]
         self._rechecked = len(checkable)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from box_review import Finding, Proof, ProofState, Reproducer, ReviewRequest
 
 from runner.checkout import Checkouts
+from runner.errors import RunnerError
 from runner.evidence.request import REPOSITORY
 from sandbox.box import Box, BoxSpec, Command, ExecResult
 from sandbox.driver import Driver
@@ -16,6 +17,8 @@ from sandbox.errors import SandboxError
 from sandbox.limits import SIZES
 
 RUN_S = 60.0
+ALL_S = 240.0
+"""For all reproducers of a review together: scripts that never end must not keep the jury from its verdict."""
 MOST = 20
 NOT_SHOWN = 3
 _AT_ONCE = 2
@@ -41,13 +44,15 @@ class Laboratory:
         # Not the lane's label: a try that follows must not take these for its own.
         self._spec = BoxSpec(limits=SIZES["medium"], labels={"for": "proof", "of": review_id}, ttl_s=3600)
         self._base: str | None = None
+        self._ends_at = 0.0
 
     async def prove(self, findings: Sequence[Finding]) -> dict[str, Proof]:
-        """The proofs of findings that have a reproducer, by finding; the first `MOST`. Raises SandboxError, SourceUnusable."""
+        """The proofs of findings that have a reproducer, by finding; the first `MOST`. Raises SandboxError, RunnerError."""
         tried = [finding for finding in findings if finding.reproducer is not None][:MOST]
         if not tried:
             return {}
         at_once = asyncio.Semaphore(_AT_ONCE)
+        self._ends_at = asyncio.get_running_loop().time() + ALL_S
         self._base = await self._base_snapshot()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -68,7 +73,7 @@ class Laboratory:
                     if (again.exit_code == 0) != (head.exit_code == 0) or again.broke:
                         output = f"{proof.output}\nat head again: {_said(again)}"
                         proof = proof.model_copy(update={"state": ProofState.UNPROVEN, "output": output})
-            except SandboxError as error:
+            except (SandboxError, RunnerError) as error:
                 return Proof(state=ProofState.UNPROVEN, output=f"it could not be run: {error}"[:_OUTPUT_BYTES])
             return proof
 
@@ -76,10 +81,19 @@ class Laboratory:
         box = await (self._checkouts.box(self._request, self._spec) if head else self._driver.create(self._at_base()))
         try:
             await box.write_file(_SCRIPT, reproducer.script.encode())
-            result = await box.exec(Command(["/bin/sh", _SCRIPT], cwd=REPOSITORY), timeout_s=RUN_S, max_output_bytes=_OUTPUT_BYTES)
+            result = await box.exec(
+                Command(["/bin/sh", _SCRIPT], cwd=REPOSITORY), timeout_s=self._patience_s(), max_output_bytes=_OUTPUT_BYTES
+            )
         finally:
             await box.delete()
         return _ran(result)
+
+    def _patience_s(self) -> float:
+        """Seconds that the next run may take. Raises SandboxError if there are none."""
+        left_s = self._ends_at - asyncio.get_running_loop().time()
+        if left_s <= 0:
+            raise SandboxError(f"the reproducers of this review have taken {ALL_S:g} s together, which is all they have")
+        return min(RUN_S, left_s)
 
     def _at_base(self) -> BoxSpec:
         spec = self._spec
@@ -120,7 +134,7 @@ def _ran(result: ExecResult) -> Ran:
     output = (result.stdout + result.stderr).decode("utf-8", "replace")[-_OUTPUT_BYTES:]
     broke = None
     if result.timed_out:
-        broke = f"it did not end within {RUN_S:g} s"
+        broke = f"it did not end within {result.duration_s:.0f} s"
     elif result.limit:
         broke = f"it reached the {result.limit} limit of its box"
     elif result.exit_code in (126, 127):
