@@ -73,13 +73,14 @@ class _Work:
         if result.role != self._role:
             raise ReviewerFailed(f"the harness answered for the role {result.role!r}")
         await result.save(self._host.artifacts, self._review.review_id)
-        report = await self._frozen(self._report(RoleStatus.COMPLETED, result))
-        self._host.hand_over(self._review, self._role, self._lane.box, result)
-        return report
+        return await self._frozen(self._report(RoleStatus.COMPLETED, result))
 
     async def _ended(self, status: RoleStatus, error: str, partial: RoleResult | None = None) -> RoleReport:
         if partial is not None:  # what was found until then is worth its place in the review
-            await partial.save(self._host.artifacts, self._review.review_id)
+            try:
+                await partial.save(self._host.artifacts, self._review.review_id)
+            except OSError:
+                log.exception("what a reviewer found until it failed could not be kept", review_id=self._review.review_id, role=self._role)
         report = self._report(status, partial).model_copy(update={"error": error[:2000]})
         await self._lane.enter("failed", error)
         return await self._frozen(report)
@@ -108,6 +109,7 @@ class _Work:
             return report.model_copy(update={"duration_s": self._lane.duration_s, "stages": self._lane.stages()})
         if report.status is RoleStatus.COMPLETED:
             await self._lane.enter("freezing")
+        self._host.hand_over(self._review, report, self._lane.box)
         box = await put_away(self._lane.box, self._host.driver)
         times = {"duration_s": self._lane.duration_s, "stages": self._lane.stages()}
         await self._lane.enter("frozen" if box.state == "paused" else "failed", box.freeze)

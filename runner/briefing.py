@@ -18,6 +18,7 @@ from runner.errors import ReviewerFailed
 from runner.evidence.survey import Survey
 
 _TEXT = 8000
+_LISTED = 20_000
 
 
 def role_words() -> tuple[str, ...]:
@@ -48,7 +49,7 @@ def review(role: str, own_words: str, title: str, survey: Survey, evidence: Sequ
         "words": words,
         "title": title,
         "diff": survey.diff,
-        "left_out": survey.left_out,
+        "left_out": _bounded(survey.left_out),
         "callers": callers,
         "evidence": found,
     }
@@ -67,7 +68,7 @@ def jury_instructions(guidance: str) -> str:
 
 def jury(findings: Sequence[Finding], title: str, files: Sequence[str], nonce: str = "") -> str:
     """The jury's task: what is claimed and what was measured, without what the reviewers thought on the way."""
-    return _render("jury.md.j2", nonce=nonce, findings=[_claim(finding) for finding in findings], title=title, files=files[:500])
+    return _render("jury.md.j2", nonce=nonce, findings=[_claim(finding) for finding in findings], title=title, files=_bounded(files))
 
 
 def _claim(finding: Finding) -> Mapping[str, Any]:
@@ -92,6 +93,17 @@ def _claim(finding: Finding) -> Mapping[str, Any]:
         "proof": finding.proof.state.value,
     }
     return {**known, "text": text[:_TEXT]}
+
+
+def _bounded(lines: Sequence[str]) -> list[str]:
+    """As many lines as a prompt has room for; how many more there are is said."""
+    room, kept = _LISTED, list[str]()
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            return [*kept, f"… and {len(lines) - len(kept)} more"]
+        kept.append(line)
+    return kept
 
 
 def _words(role: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 from arq.connections import ArqRedis
-from box_review import __version__
+from box_review import RoleReport, __version__
 from box_review.jobs import HOSTS, HostReport
 from redis.exceptions import RedisError
 
@@ -30,7 +30,6 @@ from runner.harness.contract import Harness
 from runner.harness.install import installed
 from runner.harness.reviewer import AgentReviewer
 from runner.harness.static import StaticHarness
-from runner.result import RoleResult
 from runner.reviews import Reviews, ReviewState
 from runner.settings import RunnerSettings
 from sandbox.box import Box, BoxSpec, Mount
@@ -89,13 +88,12 @@ class Host:
         labels = {"review": review_id, "role": lane}
         return BoxSpec(limits=SIZES["medium"], mounts=mounts, labels=labels, ttl_s=self.settings.box_retention_s)
 
-    def hand_over(self, review: ReviewState, role: str, box: Box, result: RoleResult) -> None:
+    def hand_over(self, review: ReviewState, report: RoleReport, box: Box) -> None:
         """Let whoever asked for a review use a reviewer's box, its agent included: to ask it more, or to look for himself."""
-        harness = review.request.reviewer(role).harness
         known: dict[str, object] = {"size": "medium", "labels": ("review", review.review_id)}
-        if harness in self.tenant_boxes.agents and result.model:
-            known |= {"agent": harness, "model": result.model, "session_id": result.session_id or None}
-        self.tenant_boxes.adopt(review.tenant, f"{review.review_id}-{role}", box, **known)
+        if report.harness in self.tenant_boxes.agents and report.model:
+            known |= {"agent": report.harness, "model": report.model, "session_id": report.session_id or None}
+        self.tenant_boxes.adopt(review.tenant, f"{review.review_id}-{report.role}", box, **known)
 
     def report(self) -> HostReport:
         """What it tells the fleet."""

@@ -163,8 +163,9 @@ class AgentRuns:
             agent.check(asked.model or entry.model or "")
         except ValueError as error:
             raise BadInput(f"model: {error}") from error
-        if list(self._tasks.values()).count(entry.id) >= MAX_AT_ONCE:
-            raise Taken(f"box {entry.id} has {MAX_AT_ONCE} agents at work; wait for one, or cancel one")
+        most = 1 if agent.uses_models else MAX_AT_ONCE  # a box has one grant, and so one account
+        if list(self._tasks.values()).count(entry.id) >= most:
+            raise Taken(f"box {entry.id} has {most} agent{'s' if most > 1 else ''} at work; wait for one, or cancel one")
         work = asyncio.ensure_future(self._run(agent, entry, box, asked, listener or _nobody()))
         self._tasks[work] = entry.id
         work.add_done_callback(self._done)

@@ -164,6 +164,8 @@ class Boxes:
                 inherited = {}
         if wanted.agent_api_key is not None and (wanted.agent or inherited.get("agent")) == "custom":
             raise BadInput("agent_api_key: an agent of your own gets its secrets from its server through attach_headers, not from here")
+        if wanted.agent_api_key is not None:
+            raise BadInput("agent_api_key: this server asks models with its own keys; leave it out")
         agent = inherited | given
         return agent | ({"model": agent.get("model") or self._model_of(agent["agent"])} if agent.get("agent") else {})
 

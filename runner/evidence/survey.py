@@ -15,6 +15,7 @@ from sandbox.box import Box, Command
 
 SURVEY_S = 60.0
 _MAX_BYTES = 8 << 20
+_AT_ONCE = 300
 _Line = Annotated[str, StringConstraints(max_length=1000)]
 
 
@@ -52,7 +53,12 @@ async def survey(box: Box, request: ReviewRequest) -> Survey:
 
 
 async def places(box: Box, request: ReviewRequest, findings: Sequence[Finding]) -> list[Excerpt | None]:
-    """The lines around each finding at head; None where there are no such lines. Raises CollectionFailed, BrokenReport."""
+    """The lines around each finding at head; None where there are no such lines, empty where they cannot be read.
+
+    Raises CollectionFailed, BrokenReport.
+    """
+    if len(findings) > _AT_ONCE:
+        return [*await places(box, request, findings[:_AT_ONCE]), *await places(box, request, findings[_AT_ONCE:])]
     if not findings:
         return []
     wanted = [[finding.path, finding.start_line, finding.end_line] for finding in findings]

@@ -6,15 +6,17 @@ program in the box: the same grant, budget, counting and keys.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runner.harness.agent import STATE, Agent, AgentEvent, ErrorKind, Task, failed
 from runner.harness.model_name import ModelName
 from sandbox.box import Box, Command
-from sandbox.errors import BoxFileError
+from sandbox.errors import BadRequest, BoxFileError, SandboxError
 from sandbox.gateway.door import door
 from sandbox.gateway.gateway import Gateway
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:  # it takes seconds to load, and a host that reviews by analyz
 _COMMAND_S = 120.0
 _SHOWN = 24_000
 _READ_BYTES = 400_000
-_HISTORY_BYTES = 16 << 20
+_HISTORY_BYTES = 8 << 20
 _ANSWER_TOKENS = 16_000
 _SEARCH = 'if git rev-parse -q --git-dir >/dev/null 2>&1; then exec git grep -nIE -e "$1" -- "$2"; else exec grep -rnIE -e "$1" -- "$2"; fi'
 
@@ -61,7 +63,8 @@ class Builtin(Agent):
         ):
             async for event in _converse(box, task, _model(task, client), history):
                 if event.kind == "history":
-                    await box.write_file(_place(session), event.data["messages"])
+                    with contextlib.suppress(SandboxError):  # a session that cannot be kept is no reason to lose an answer
+                        await box.write_file(_place(session), event.data["messages"])
                 elif event.kind in ("done", "error"):
                     yield AgentEvent(event.kind, {**event.data, "session_id": session})
                 else:
@@ -126,7 +129,7 @@ def _give_tools(loop: Loop[None, Any], box: Box, task: Task) -> None:
         """Lines of a file, numbered. Paths are relative to the working folder."""
         try:
             data = await box.read_file(_within(task.folder, path), length=_READ_BYTES)
-        except BoxFileError as error:
+        except (BoxFileError, BadRequest) as error:
             return f"error: {error}"
         lines = data.decode("utf-8", "replace").split("\n")
         first = max(1, first_line)
@@ -144,7 +147,10 @@ def _give_tools(loop: Loop[None, Any], box: Box, task: Task) -> None:
 
 
 async def _output(box: Box, command: Command) -> str:
-    result = await box.exec(command, timeout_s=_COMMAND_S, max_output_bytes=4 * _SHOWN)
+    try:
+        result = await box.exec(command, timeout_s=_COMMAND_S, max_output_bytes=4 * _SHOWN)
+    except BadRequest as error:
+        return f"error: {error}"
     text = (result.stdout + result.stderr).decode("utf-8", "replace")
     ended = "was ended after 120 s" if result.timed_out else f"exit code {result.exit_code}"
     return f"{_shown(text)}\n({ended}{f', {result.limit} limit' if result.limit else ''})"
@@ -187,9 +193,27 @@ async def _recall(box: Box, session: str) -> list[ModelMessage] | None:
     from pydantic_ai.messages import ModelMessagesTypeAdapter  # noqa: PLC0415
 
     try:
-        return ModelMessagesTypeAdapter.validate_json(await box.read_file(_place(session), length=_HISTORY_BYTES))
+        kept = await box.read_file(_place(session), length=_HISTORY_BYTES)
+        return [_plain(message) for message in ModelMessagesTypeAdapter.validate_json(kept)]
     except (BoxFileError, ValidationError, ValueError):
         return None
+
+
+def _plain(message: ModelMessage) -> ModelMessage:
+    """A message without anything but text: links and files in it would be fetched, from here."""
+    parts: list[Any] = []
+    for piece in message.parts:
+        given: Any = piece
+        content = getattr(given, "content", "")
+        if isinstance(content, str) or given.part_kind == "tool-call":
+            parts.append(given)
+        elif given.part_kind == "user-prompt":
+            parts.append(replace(given, content="\n".join(word for word in content if isinstance(word, str))))
+        elif given.part_kind == "tool-return":
+            parts.append(replace(given, content=json.dumps(content, default=lambda _: "")))
+    whole: Any = message
+    plain: ModelMessage = replace(whole, parts=parts)
+    return plain
 
 
 def _place(session: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from runner.harness.agent import Agent, AgentEvent, Task, failed
 from sandbox.box import Box, Command, Process, Stream
 
-_LINE_BYTES = 8 << 20
+_LINE_BYTES = 2 << 20
 _ALL_BYTES = 128 << 20
 _TAIL_BYTES = 4000
 _END_S = 10.0

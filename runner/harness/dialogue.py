@@ -9,12 +9,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import structlog
+
 from runner import briefing
 from runner.harness.agent import Agent, AgentEvent, Task, failed
 from runner.harness.grants import Grant
 from runner.harness.output import DoesNotFit
+from runner.harness.sse import whole
 from runner.harness.transcript import Transcript
 from sandbox.box import Box
+from sandbox.errors import SandboxError
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -34,6 +40,16 @@ class Spoken:
     def problem(self) -> str | None:
         """Why there is no output; None if there is."""
         return None if self.last.kind == "done" else str(self.last.data.get("error"))
+
+
+def _fit_to_keep(last: AgentEvent) -> AgentEvent:
+    """The last word with texts that can be written down, whatever the program made of them."""
+    words = {name: whole(value) if isinstance(value, str) else value for name, value in last.data.items()}
+    session = str(words.get("session_id") or "")
+    words["session_id"] = session if session.isprintable() and len(session) < 200 else ""
+    if "error" in words:
+        words["error"] = str(words["error"])[:1500]
+    return AgentEvent(last.kind, words)
 
 
 class NoAnswer(Exception):
@@ -66,9 +82,14 @@ class Dialogue:
                     last = event
         except TimeoutError:
             last = failed("idle", f"{self._agent.name} was not done in time")
+        except SandboxError as error:
+            last = failed("crashed", f"{self._agent.name}: {error}")
+        except Exception as error:  # a boundary: what a program in a box prints can have any shape, and must not take the role with it
+            log.exception("an agent could not be followed", agent=self._agent.name, box=self._box.id)
+            last = failed("crashed", f"{self._agent.name} said what cannot be understood ({type(error).__name__})")
         if last.kind not in ("done", "error"):
             last = failed("no_result", f"{self._agent.name} ended without a result")
-        return Spoken(self._grant.why(last))
+        return Spoken(_fit_to_keep(self._grant.why(last)))
 
     async def ask(self, task: Task, read: Callable[[str], Awaitable[T]]) -> tuple[T, Spoken]:
         """The agent's answer as `read` understands it; once it is told what is wrong with it.

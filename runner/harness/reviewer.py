@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from box_review import Dropped, Finding, RoleStatus
+from box_review import Dropped, Finding, ReviewRequest, RoleStatus
 
 from runner import briefing
 from runner.artifacts import Artifacts
@@ -22,12 +22,14 @@ from runner.harness.dialogue import Dialogue, NoAnswer
 from runner.harness.grants import Allowance, Grant
 from runner.harness.submission import SCHEMA, Submission, read_submission
 from runner.result import RoleResult
+from sandbox.box import Box
 from sandbox.gateway.gateway import Gateway
 
 JURY_SHARE = 0.25
 """Of a review's budget, what is kept back for the jury; it also takes what reviewers pass theirs by."""
 _EVIDENCE_S = 120.0
-_RESERVE_S = 5.0
+_RESERVE_S = 15.0
+"""Kept back for freezing."""
 
 
 class AgentReviewer(Harness):
@@ -63,7 +65,7 @@ class AgentReviewer(Harness):
         await assignment.lane.enter("reviewing", f"{self.name} {self.version}".strip() + f", {model}")
         share = None if request.budget_usd is None else request.budget_usd * (1 - JURY_SHARE) / len(request.roles)
         grant = Grant(self._gateway, box, model, Allowance(usd=share, fallback_models=request.fallback_models, seconds=assignment.left_s()))
-        ends_at = max(asyncio.get_running_loop().time() + 0.1, assignment.ends_at - _RESERVE_S)
+        ends_at = assignment.ends_at - min(_RESERVE_S, assignment.left_s() / 4)
         dialogue = Dialogue(self.agent, box, grant, ends_at)
         task = Task(
             prompt=prompt,
@@ -82,7 +84,7 @@ class AgentReviewer(Harness):
             late = asyncio.get_running_loop().time() >= ends_at
             raise ReviewerFailed(str(error), partial=partial, status=RoleStatus.TIMED_OUT if late else RoleStatus.FAILED) from error
         finally:
-            await self._artifacts.write(f"reviews/{assignment.lane.review_id}/transcripts/{role}.jsonl", dialogue.transcript.as_bytes())
+            await dialogue.transcript.save(self._artifacts, assignment.lane.review_id, role)
         unpriced = () if grant.priced() else (f"What {model} costs is not known here; the cost of {role} counts as nothing.",)
         result = _result(role, submission, found, dropped, report, seen)
         update = {"usage": grant.usage(), "model": model, "session_id": spoken.session_id, "not_covered": (*result.not_covered, *unpriced)}
@@ -92,14 +94,22 @@ class AgentReviewer(Harness):
         """Evidence, where analyzers speak for the role, and the survey. Raises ReviewerFailed."""
         box, request, deadline_s = assignment.box, assignment.request, min(_EVIDENCE_S, assignment.left_s())
         try:
-            if assignment.role not in ROLES:
-                return None, await survey(box, request)
-            report, seen = await asyncio.gather(
-                collect(box, request, Question(assignment.role), deadline_s=deadline_s), survey(box, request)
-            )
-        except EvidenceError as error:
-            raise ReviewerFailed(str(error)) from error
-        return report, seen
+            async with asyncio.TaskGroup() as tasks:
+                looking = tasks.create_task(_survey(box, request))
+                report = None
+                if assignment.role in ROLES:
+                    report = await collect(box, request, Question(assignment.role), deadline_s=deadline_s)
+        except* EvidenceError as errors:
+            raise ReviewerFailed(str(errors.exceptions[0])) from errors
+        return report, looking.result()
+
+
+async def _survey(box: Box, request: ReviewRequest) -> Survey:
+    """A change that cannot be surveyed is reviewed all the same, by an agent that looks for itself."""
+    try:
+        return await survey(box, request)
+    except EvidenceError:
+        return Survey(diff="", left_out=("all of them: the change is too large to be shown",))
 
 
 def _result(
@@ -118,5 +128,5 @@ def _result(
         findings=(*(finding.identified() for finding in submission.said(found)), *claims),
         dropped=dropped,
         not_covered=(*(report.not_covered if report else ()), *submission.not_covered, *lost),
-        changed_files=seen.changed_files,
+        changed_files=seen.changed_files or (report.changed_files if report else ()),
     )

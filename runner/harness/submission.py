@@ -11,6 +11,7 @@ from box_review.sanitize import visible
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from runner.harness.output import DoesNotFit, fit
+from runner.harness.sse import whole
 
 _MOST = 50
 _SENTENCES = 20
@@ -28,7 +29,7 @@ def _slug(value: object) -> object:
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class Script(_Part):
@@ -51,13 +52,19 @@ class Claim(_Part):
     title: Annotated[str, _cut(200)]
     why: Annotated[str, _cut(4000)]
     scenario: Annotated[str, _cut(4000)]
-    suggestion: str | None = None
+    suggestion: Annotated[str | None, BeforeValidator(lambda value: whole(value) if isinstance(value, str) else value)] = None
     reproducer: Script | None = None
 
     def finding(self, role: str) -> Finding | None:
         """None without a failure scenario: that is no finding."""
         if not self.scenario.strip() or not self.title.strip():
             return None
+        try:
+            return self._finding(role)
+        except ValidationError:
+            return None  # of a shape that nobody foresaw
+
+    def _finding(self, role: str) -> Finding:
         script = self.reproducer
         return Finding(
             roles=(role,),

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 
+import structlog
+
+from runner.artifacts import Artifacts
 from runner.harness.agent import AgentEvent
+
+log = structlog.get_logger()
 
 _ALL = 8 << 20
 _EACH = 20_000
@@ -23,6 +28,13 @@ class Transcript:
         self._size += len(line)
         if self._size <= _ALL:
             self._lines.append(line)
+
+    async def save(self, artifacts: Artifacts, review_id: str, lane: str) -> None:
+        """Keep it beside the review. One that cannot be kept is no reason to lose a verdict."""
+        try:
+            await artifacts.write(f"reviews/{review_id}/transcripts/{lane}.jsonl", self.as_bytes())
+        except OSError as error:
+            log.warning("a transcript could not be kept", review_id=review_id, lane=lane, error=str(error))
 
     def as_bytes(self) -> bytes:
         """All of it."""

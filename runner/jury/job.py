@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
-from box_review import Dropped, Finding, JuryReport, Proof, ProofState, RoleStatus
+from box_review import Dropped, Excerpt, Finding, JuryReport, Proof, ProofState, RoleStatus
 from box_review.jobs import JURY_S, JuryJob
 
 from runner.agent import discard_earlier_try, end_box
-from runner.errors import ArtifactMissing, RunnerError
+from runner.errors import ArtifactMissing, ReviewerFailed, RunnerError
 from runner.evidence.errors import EvidenceError
 from runner.evidence.run import Question, collect
 from runner.evidence.survey import places
@@ -77,15 +78,16 @@ class _Jury:
     async def _check(self) -> None:
         ends_at = asyncio.get_running_loop().time() + JURY_S - FREEZE_S
         results = await self._results()
-        merged = merge(finding for result in results for finding in result.findings)
+        found = tuple(finding for result in results for finding in result.findings)
         panel = self._panel()
         if results:
             await self._lane.enter("checking out")
             mounts = (panel.reviewer if panel else self._host.harness("static")).mounts
             spec = self._host.box_spec(self._review.review_id, LANE, mounts)
             self._lane.box = await self._host.checkouts.box(self._review.request, spec)
-        placed, lost = await self._place(self._lane.box, merged)
-        kept, unseen, unchecked = await self._recheck(self._lane.box, placed)
+        placed, lost = await self._place(self._lane.box, found)
+        # Claims stay apart from what analyzers found until both were checked: neither may take the other's place.
+        kept, unseen, unchecked = await self._recheck(self._lane.box, merge(placed, apart=True))
         proven, refuted = await self._prove(kept)
         findings, voted = await self._vote(panel, proven, results, ends_at)
         dropped = (*lost, *unseen, *refuted, *voted, *(item for result in results for item in result.dropped))
@@ -102,36 +104,39 @@ class _Jury:
     def _panel(self) -> Panel | None:
         """Who judges beside the rules; None for nobody."""
         request = self._review.request
-        harness = self._host.harness(request.jury.harness or request.harness)
+        try:
+            harness = self._host.harness(request.jury.harness or request.harness)
+        except ReviewerFailed as error:
+            self._judgement = Judgement(fell_back=str(error))
+            return None
         return Panel(self._host, self._review, harness) if isinstance(harness, AgentReviewer) else None
 
-    async def _place(self, box: Box | None, merged: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], tuple[Dropped, ...]]:
+    async def _place(self, box: Box | None, found: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], tuple[Dropped, ...]]:
         """Claims get the lines they are about, read here; one about lines that are not there is dropped."""
-        claims = [finding for finding in merged if not finding.evidence]
-        if box is None or not claims:
-            return merged, ()
-        found = dict(zip((claim.id for claim in claims), await places(box, self._review.request, claims), strict=True))
-        secret = {(item.path, line) for item in merged if "secret" in item.topic for line in range(item.start_line, item.end_line + 1)}
-        placed, lost = [], []
-        for finding in merged:
-            excerpt = found.get(finding.id)
-            if finding.id in found and excerpt is None:
-                lost.append(Dropped(**finding.model_dump(), reason=NOT_THERE))
-            elif excerpt is None or any((finding.path, excerpt.start_line + number) in secret for number in range(len(excerpt.lines))):
-                placed.append(finding)
+        claims = [finding for finding in found if not finding.evidence]
+        measured = [finding for finding in found if finding.evidence]
+        if box is None:
+            return found, ()
+        placed, lost = measured, []
+        secrets = [(item.path, item.start_line, item.end_line) for item in measured if "secret" in item.topic]
+        for claim, excerpt in zip(claims, await places(box, self._review.request, claims), strict=True):
+            if excerpt is None:
+                lost.append(Dropped(**claim.model_dump(), reason=NOT_THERE))
+            elif not excerpt.lines or _shows(claim.path, excerpt, secrets):
+                placed.append(claim)
             else:
-                placed.append(finding.model_copy(update={"excerpt": excerpt}))
-        return merge(placed), tuple(lost)
+                placed.append(claim.model_copy(update={"excerpt": excerpt}))
+        return tuple(placed), tuple(lost)
 
     async def _prove(self, findings: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], tuple[Dropped, ...]]:
         """Run the reproducers."""
         if not any(finding.reproducer for finding in findings):
             return with_proofs(findings, {})
         await self._lane.enter("proving")
-        laboratory = Laboratory(self._host.driver, self._host.checkouts, self._review.request, self._review.review_id)
+        laboratory = Laboratory(self._host.checkouts, self._review.request, self._review.review_id)
         try:
             proofs = await laboratory.prove(findings)
-        except (RunnerError, SandboxError) as error:
+        except (RunnerError, SandboxError, OSError) as error:
             log.warning("no reproducer could be run", review_id=self._review.review_id, error=str(error))
             untried = Proof(state=ProofState.UNPROVEN, output=f"it could not be run: {error}"[:2000])
             proofs = {finding.id: untried for finding in findings if finding.reproducer is not None}
@@ -177,6 +182,7 @@ class _Jury:
 
     async def conclude_unchecked(self, reason: str) -> None:
         """The jury failed: say so, and hand on what the reviewers found."""
+        self._judgement = Judgement(usage=self._judgement.usage)
         await self._lane.enter("failed", reason)
         results = await self._results()
         merged = merge(finding for result in results for finding in result.findings)
@@ -228,3 +234,9 @@ class _Jury:
                     roles[-1] = report.model_copy(update={"status": RoleStatus.FAILED, "error": f"its findings are lost: {error}"})
         self._review = replace(self._review, roles=tuple(roles))
         return tuple(results)
+
+
+def _shows(path: str, excerpt: Excerpt, secrets: Sequence[tuple[str, int, int]]) -> bool:
+    """True if one of the lines holds a secret; places are path, first and last line."""
+    last = excerpt.start_line + len(excerpt.lines) - 1
+    return any(path == where and start <= last and excerpt.start_line <= end for where, start, end in secrets)

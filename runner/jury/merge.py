@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from box_review import Evidence, Finding
+from box_review import Evidence, Finding, ProofState
 
 EVIDENCE_KEPT = 50
 
 
-def merge(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Join findings of the same topic on overlapping lines of a file, worst first.
+def merge(findings: Iterable[Finding], *, apart: bool = False) -> tuple[Finding, ...]:
+    """Join findings of the same topic on overlapping lines of a file, worst first; `apart`: not claims with what analyzers found.
 
     The joined finding has the words and lines of the most severe and surest, and the roles and evidence of all.
     """
-    groups: dict[tuple[str, str], list[list[Finding]]] = {}
+    groups: dict[tuple[str, str, bool], list[list[Finding]]] = {}
     for finding in sorted(findings, key=_place):
-        group = groups.setdefault((finding.path, finding.topic), [])
+        group = groups.setdefault((finding.path, finding.topic, apart and bool(finding.evidence)), [])
         if group and finding.start_line <= max(other.end_line for other in group[-1]):
             group[-1].append(finding)
         else:
@@ -45,7 +45,7 @@ def _place(finding: Finding) -> tuple[str, str, int, int]:
 
 
 def _join(same: list[Finding]) -> Finding:
-    best = min(same, key=rank)
+    best = min(same, key=lambda finding: (finding.proof.state is not ProofState.PROVEN, rank(finding)))
     if len(same) == 1:
         return best
     evidence: dict[tuple[str, str, str], Evidence] = {}

@@ -96,7 +96,7 @@ class Panel:
         except NoAnswer as error:
             return Judgement(reviewer.name, reviewer.version, model, usage=grant.usage(), fell_back=str(error)[:1900])
         finally:
-            await self._host.artifacts.write(f"reviews/{self._review.review_id}/transcripts/jury.jsonl", dialogue.transcript.as_bytes())
+            await dialogue.transcript.save(self._host.artifacts, self._review.review_id, "jury")
         votes = tuple(Vote(finding=b.id, vote=b.vote, severity=b.severity, into=b.into, reason=b.reason) for b in verdict.votes)
         return Judgement(about.harness, about.version, model, votes, visible(verdict.summary)[:_SENTENCES], grant.usage())
 

@@ -11,8 +11,7 @@ from box_review import Finding, Proof, ProofState, Reproducer, ReviewRequest
 from runner.checkout import Checkouts
 from runner.errors import RunnerError
 from runner.evidence.request import REPOSITORY
-from sandbox.box import Box, BoxSpec, Command, ExecResult
-from sandbox.driver import Driver
+from sandbox.box import BoxSpec, Command, ExecResult
 from sandbox.errors import SandboxError
 from sandbox.limits import SIZES
 
@@ -22,7 +21,7 @@ ALL_S = 240.0
 MOST = 20
 NOT_SHOWN = 3
 _AT_ONCE = 2
-_OUTPUT_BYTES = 8000
+_OUTPUT_BYTES = 6000  # three times this must fit into a proof
 _SCRIPT = "/workspace/home/reproducer.sh"
 _TO_BASE = ["git", "-c", "core.hooksPath=/dev/null", "reset", "-q", "--hard", "base"]
 
@@ -37,13 +36,12 @@ class Ran:
 
 
 class Laboratory:
-    """Makes boxes for reproducers. Args: where checkouts and boxes come from, and the review that asks."""
+    """Makes boxes for reproducers. Args: where checkouts come from, and the review that asks."""
 
-    def __init__(self, driver: Driver, checkouts: Checkouts, request: ReviewRequest, review_id: str) -> None:
-        self._driver, self._checkouts, self._request = driver, checkouts, request
+    def __init__(self, checkouts: Checkouts, request: ReviewRequest, review_id: str) -> None:
+        self._checkouts, self._request = checkouts, request
         # Not the lane's label: a try that follows must not take these for its own.
         self._spec = BoxSpec(limits=SIZES["medium"], labels={"for": "proof", "of": review_id}, ttl_s=3600)
-        self._base: str | None = None
         self._ends_at = 0.0
 
     async def prove(self, findings: Sequence[Finding]) -> dict[str, Proof]:
@@ -53,12 +51,8 @@ class Laboratory:
             return {}
         at_once = asyncio.Semaphore(_AT_ONCE)
         self._ends_at = asyncio.get_running_loop().time() + ALL_S
-        self._base = await self._base_snapshot()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                work = {finding.id: tasks.create_task(self._prove(finding, at_once)) for finding in tried}
-        finally:
-            await self._driver.delete_snapshot(self._base)
+        async with asyncio.TaskGroup() as tasks:
+            work = {finding.id: tasks.create_task(self._prove(finding, at_once)) for finding in tried}
         return {ident: task.result() for ident, task in work.items()}
 
     async def _prove(self, finding: Finding, at_once: asyncio.Semaphore) -> Proof:
@@ -66,6 +60,8 @@ class Laboratory:
         async with at_once:
             try:
                 base = await self._run(finding.reproducer, head=False)
+                if base.broke:
+                    return Proof(state=ProofState.UNPROVEN, base_exit_code=base.exit_code, output=f"at base: {_said(base)}")
                 head = await self._run(finding.reproducer, head=True)
                 proof = judge(finding.reproducer, base, head)
                 if proof.state is ProofState.PROVEN:
@@ -73,13 +69,17 @@ class Laboratory:
                     if (again.exit_code == 0) != (head.exit_code == 0) or again.broke:
                         output = f"{proof.output}\nat head again: {_said(again)}"
                         proof = proof.model_copy(update={"state": ProofState.UNPROVEN, "output": output})
-            except (SandboxError, RunnerError) as error:
+            except (SandboxError, RunnerError, OSError) as error:
                 return Proof(state=ProofState.UNPROVEN, output=f"it could not be run: {error}"[:_OUTPUT_BYTES])
             return proof
 
     async def _run(self, reproducer: Reproducer, *, head: bool) -> Ran:
-        box = await (self._checkouts.box(self._request, self._spec) if head else self._driver.create(self._at_base()))
+        box = await self._checkouts.box(self._request, self._spec)
         try:
+            if not head:
+                reset = await box.exec(Command(_TO_BASE, cwd=REPOSITORY), timeout_s=self._patience_s())
+                if reset.exit_code != 0:
+                    raise SandboxError(f"the base could not be checked out: {reset.stderr.decode('utf-8', 'replace').strip()[-300:]}")
             await box.write_file(_SCRIPT, reproducer.script.encode())
             result = await box.exec(
                 Command(["/bin/sh", _SCRIPT], cwd=REPOSITORY), timeout_s=self._patience_s(), max_output_bytes=_OUTPUT_BYTES
@@ -94,20 +94,6 @@ class Laboratory:
         if left_s <= 0:
             raise SandboxError(f"the reproducers of this review have taken {ALL_S:g} s together, which is all they have")
         return min(RUN_S, left_s)
-
-    def _at_base(self) -> BoxSpec:
-        spec = self._spec
-        return BoxSpec(snapshot=self._base, limits=spec.limits, labels=spec.labels, ttl_s=spec.ttl_s)
-
-    async def _base_snapshot(self) -> str:
-        box: Box = await self._checkouts.box(self._request, self._spec)
-        try:
-            result = await box.exec(Command(_TO_BASE, cwd=REPOSITORY), timeout_s=RUN_S)
-            if result.exit_code != 0:
-                raise SandboxError(f"the base could not be checked out: {result.stderr.decode('utf-8', 'replace').strip()[-300:]}")
-            return await box.snapshot()
-        finally:
-            await box.delete()
 
 
 def judge(reproducer: Reproducer, base: Ran, head: Ran) -> Proof:

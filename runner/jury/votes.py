@@ -21,7 +21,7 @@ def with_proofs(findings: Sequence[Finding], proofs: Mapping[str, Proof]) -> tup
     for finding in findings:
         proof = proofs.get(finding.id, finding.proof)
         proved = finding.model_copy(update={"proof": proof})
-        if proof.state is ProofState.REFUTED:
+        if proof.state is ProofState.REFUTED and not finding.evidence:
             dropped.append(_dropped(proved, REFUTED))
         elif proof.state is not ProofState.PROVEN and finding.severity is Severity.CRITICAL and not finding.evidence:
             kept.append(proved.model_copy(update={"severity": Severity.HIGH}))

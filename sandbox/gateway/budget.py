@@ -148,6 +148,7 @@ class Ledger:
         """A call has ended."""
         self.calls.append(call)
         self._failures = 0 if call.answered else self._failures + 1
+        self.refusal = None if call.answered else self.refusal
         self._tokens += call.tokens
         self._cost_usd += call.cost_usd or 0.0
         self._all_priced = self._all_priced and call.cost_usd is not None

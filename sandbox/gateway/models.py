@@ -57,15 +57,17 @@ class ModelRoutes:
         endpoint = ENDPOINTS.get((request.method, path))
         if endpoint is None:
             raise BadHttp("the gateway serves model calls (see ANTHROPIC_BASE_URL, OPENAI_BASE_URL) and nothing else here", 404)
+        shown = False
         try:
             if ledger is None:
                 raise CallRefused("this box has no grant for model calls", 403, "permission_error")
             ledger.check_tokens(_shown_tokens(request))
+            shown = True
             asked = Asked(request.method, endpoint, query, tuple(request.headers.raw_items()))
             async with ledger.turns:
                 await self._serve(client, request, asked, ledger)
         except GatewayError as error:
-            if ledger is not None and isinstance(error, CallRefused) and not client.started:
+            if shown and ledger is not None and isinstance(error, CallRefused) and not client.started:
                 ledger.refusal = error
             if client.started:
                 raise

@@ -99,6 +99,7 @@ class ModelServer:
     def __init__(self, script: Script) -> None:
         self.script = script
         self.asked: list[Asked] = []
+        self.fetched: list[str] = []
         self.counted = [0, 0, 0]
         server = self
 
@@ -147,7 +148,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def do_GET(self) -> None:
+        self.fetched_at(self.path)
         self._send(200, json.dumps({"data": [{"id": "scripted", "object": "model"}], "object": "list"}).encode())
+
+    def fetched_at(self, path: str) -> None:
+        """A path that somebody got who has nothing to get here."""
+        if not path.endswith("/models"):
+            self.fake.fetched.append(path)
 
     def do_POST(self) -> None:
         raw = self._body()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import time
 
 from .changes import REGULAR, Change, changes
 from .git import GitError, Repository
@@ -15,6 +16,8 @@ FILE_DIFF = 24_000
 CALLERS = 60
 CALLERS_EACH = 6
 NAMES = 40
+FILES = 300
+DIFF_S = 25.0
 PLACES = 500
 CONTEXT, EXCERPT = 3, 40
 _NOISE = re.compile(
@@ -48,9 +51,12 @@ def _diff(repository: Repository, base: str, head: str, found: list[Change]) -> 
     shown: list[str] = []
     left_out: list[str] = []
     names: dict[str, None] = {}
-    room = DIFF
+    room, ends_at = DIFF, time.monotonic() + DIFF_S
     for change in sorted(found, key=lambda c: ((c.added_lines or 0) + (c.deleted_lines or 0), c.path)):
         path = show(change.path)
+        if room < FILE_DIFF // 8 or len(shown) >= FILES or time.monotonic() > ends_at:
+            left_out.append(path)
+            continue
         if _NOISE.search(change.path) or change.added_lines is None or b"\0" in change.path:
             left_out.append(path)
             continue
@@ -87,7 +93,10 @@ def _diff(repository: Repository, base: str, head: str, found: list[Change]) -> 
 
 def _callers(repository: Repository, head: str, names: list[str], touched: set[bytes]) -> list[dict[str, object]]:
     callers: list[dict[str, object]] = []
+    ends_at = time.monotonic() + DIFF_S
     for name in names:
+        if time.monotonic() > ends_at:
+            break
         try:
             lines = repository.run("grep", "-nIwFz", "-e", name, head, "--", timeout_s=5, max_output=200_000).stdout.split(b"\n")
         except GitError:
@@ -106,7 +115,7 @@ def _callers(repository: Repository, head: str, names: list[str], touched: set[b
 
 
 def places(repo: str, head: str, wanted: list[list[object]], deadline_s: float) -> list[dict[str, object] | None]:
-    """For each path, first and last line at head: the lines around, or None where the file or a line is not there."""
+    """For each path, first and last line at head: the lines around; None where they are not there, no lines where they cannot be read."""
     with tempfile.TemporaryDirectory(prefix="places-") as empty:
         repository = Repository(repo, empty, Deadline(deadline_s))
         listing = repository.run("ls-tree", "-rz", "--full-tree", head).stdout.split(b"\0")
@@ -114,16 +123,16 @@ def places(repo: str, head: str, wanted: list[list[object]], deadline_s: float) 
         for entry in listing:
             meta, _, path = entry.partition(b"\t")
             fields = meta.decode().split()
-            if len(fields) == 3 and fields[0] in REGULAR:
-                blobs[show(path)] = fields[2]
+            if len(fields) == 3:
+                blobs[show(path)] = fields[2] if fields[0] in REGULAR else ""
         asked = [(str(path), int(str(start)), int(str(end))) for path, start, end in wanted[:PLACES]]
-        contents = repository.blobs(blobs[path] for path, _, _ in asked if path in blobs)
-        return [_place(contents.get(blobs.get(path, "")), start, end) for path, start, end in asked]
+        contents = repository.blobs(blobs[path] for path, _, _ in asked if blobs.get(path))
+        return [_place(contents.get(blobs[path]), start, end) if path in blobs else None for path, start, end in asked]
 
 
 def _place(content: bytes | None, start: int, end: int) -> dict[str, object] | None:
-    if content is None:
-        return None
+    if content is None:  # too large to be read here, or no regular file
+        return {"start_line": start, "lines": []}
     lines = content.split(b"\n")
     if lines and not lines[-1]:
         lines.pop()

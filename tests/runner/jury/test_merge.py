@@ -52,3 +52,12 @@ def test_claim_whose_evidence_does_not_show_again_is_dropped_with_the_reason() -
     kept, dropped = recheck(claims, Report(version=1, changed_files=(), results=(seen,), tools=()))
     assert [item.roles for item in kept] == [("a",)]
     assert [(item.roles, "not reproduced" in item.reason) for item in dropped] == [(("b",), True)]
+
+
+def test_claims_stay_apart_from_what_analyzers_found_until_both_were_checked() -> None:
+    """Threat: a claim in an analyzer's place, whose false reproducer would take the analyzer's finding with it."""
+    measured = finding("security", 1, 5)
+    claimed = finding("quality", 1, 5, severity=Severity.CRITICAL).model_copy(update={"evidence": ()})
+    assert len(merge([measured, claimed], apart=True)) == 2
+    [joined] = merge([measured, claimed])
+    assert joined.evidence

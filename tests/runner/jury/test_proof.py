@@ -29,7 +29,7 @@ async def bench(data_dir: Path, repository: Callable[..., Repository]) -> AsyncI
         request = ReviewRequest(repository="x", source=source.sha256, base_sha=change.base_sha, head_sha=change.head_sha)
     async with BubblewrapDriver(data_dir / "d") as driver:
         checkouts = Checkouts(driver, Artifacts(str(data_dir / "artifacts")), data_dir / "checkouts")
-        yield driver, Laboratory(driver, checkouts, request, "rv-0000000000000001")
+        yield driver, Laboratory(checkouts, request, "rv-0000000000000001")
         assert driver.boxes() == []
 
 
