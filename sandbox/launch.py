@@ -79,7 +79,7 @@ class BubblewrapRunning(Running):
 
     async def stop(self) -> None:
         self.link.close()
-        self.first.kill()  # bubblewrap waits for it, and it for all others
+        await self.first.end()
         await self.process.wait()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import asyncio
 import contextlib
 import os
 import signal
@@ -16,13 +17,22 @@ class FirstProcess:
     def __init__(self, pid: int) -> None:
         self._fd = os.pidfd_open(pid)
 
-    def kill(self) -> None:
-        """Kill it, and with it all of its namespace; no error if it is gone."""
-        if self._fd >= 0:
+    async def end(self) -> None:
+        """Kill it, and with it all of its namespace, and wait until they are gone; no error if they are."""
+        fd, self._fd = self._fd, -1
+        if fd < 0:
+            return
+        loop = asyncio.get_running_loop()
+        gone = loop.create_future()
+        try:
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._fd, signal.SIGKILL)
-            os.close(self._fd)
-            self._fd = -1
+                signal.pidfd_send_signal(fd, signal.SIGKILL)
+            # The kernel tells of its end after that of all others. bubblewrap's outer process does not wait as long.
+            loop.add_reader(fd, lambda: gone.done() or gone.set_result(None))
+            await gone
+        finally:
+            loop.remove_reader(fd)
+            os.close(fd)
 
 
 class Running(abc.ABC):

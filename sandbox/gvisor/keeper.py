@@ -103,7 +103,7 @@ class Keeper:
         """End it and everything under it."""
         self._control.close()
         if self.first is not None:
-            self.first.kill()  # bubblewrap waits for it, and it for all others
+            await self.first.end()
         else:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
