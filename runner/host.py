@@ -107,7 +107,6 @@ class Host:
             boxes=self.boxes,
             held=len(self.driver.boxes()),
             harness=self.settings.harness,
-            hint="" if self.settings.model else NO_MODEL,
             seen_at=time.time(),
         )
 

@@ -23,13 +23,13 @@ class FirstProcess:
         if fd < 0:
             return
         loop = asyncio.get_running_loop()
-        gone = loop.create_future()
+        gone = asyncio.Event()
         try:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(fd, signal.SIGKILL)
             # The kernel tells of its end after that of all others. bubblewrap's outer process does not wait as long.
-            loop.add_reader(fd, lambda: gone.done() or gone.set_result(None))
-            await gone
+            loop.add_reader(fd, gone.set)
+            await gone.wait()
         finally:
             loop.remove_reader(fd)
             os.close(fd)

@@ -20,11 +20,11 @@ from runner.api.errors import BadInput, Taken, TooLarge
 from runner.api.runs import KEPT_OUTPUT, OpenRun, RunCancelled
 from runner.api.wire import Webhook
 from runner.api.work import MAX_S
-from runner.harness.agent import Agent, AgentEvent, Task
+from runner.harness.agent import Agent, AgentEvent, Task, session_of, whole
 from runner.harness.custom import CustomAgent
 from runner.harness.grants import Allowance, Grant
 from runner.harness.output import DoesNotFit, fit
-from runner.harness.sse import packed, whole
+from runner.harness.sse import packed
 from sandbox.box import HOME, Box
 from sandbox.errors import SandboxError
 
@@ -288,11 +288,7 @@ def _counted(grant: Grant | None, last: AgentEvent) -> AgentEvent:
 async def _last_word(event: AgentEvent, said: str, schema: Mapping[str, Any] | None) -> AgentEvent:
     """What an agent ended with, in the shape the clients expect."""
     counts: dict[str, Any] = {name: _count(event.data, name) for name in ("input_tokens", "output_tokens", "cached_input_tokens")}
-    session_id = whole(event.data.get("session_id") or "")
-    about = counts | {
-        "total_cost_usd": _money(event.data),
-        "session_id": session_id if session_id.isprintable() and len(session_id) < 200 else "",
-    }
+    about = counts | {"total_cost_usd": _money(event.data), "session_id": session_of(event.data)}
     if event.kind == "error":
         return AgentEvent("error", {"error": whole(event.data.get("error") or "the agent failed and did not say why"), **about})
     output = whole(event.data.get("output") or said)

@@ -72,6 +72,23 @@ class AgentEvent:
     data: Mapping[str, Any]
 
 
+def kind_of_status(status: int) -> ErrorKind:
+    """What a provider's HTTP status, 400 or more, means."""
+    known: dict[int, ErrorKind] = {401: "auth", 403: "auth", 404: "unknown_model", 429: "rate_limited"}
+    return known.get(status, "overloaded" if status >= 500 else "bad_request")
+
+
+def whole(text: Any) -> str:
+    """A text of an agent as one that can be kept: halves of letters that JSON lets through are joined, or replaced where one is alone."""
+    return str(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def session_of(data: Mapping[str, Any]) -> str:
+    """The session that an agent named in its last word; empty if that is no name that could be kept."""
+    session = whole(data.get("session_id") or "")
+    return session if session.isprintable() and len(session) < 200 else ""
+
+
 def failed(kind: ErrorKind, why: str, **more: object) -> AgentEvent:
     """The last event of an agent that came to no result."""
     return AgentEvent("error", {"error": why, "error_kind": kind, "retryable": kind in _MAY_PASS, **more})

@@ -6,14 +6,16 @@ program in the box: the same grant, budget, counting and keys.
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from runner.harness.agent import STATE, Agent, AgentEvent, ErrorKind, Task, failed
+import structlog
+
+from runner.harness.agent import STATE, Agent, AgentEvent, ErrorKind, Task, failed, kind_of_status
 from runner.harness.model_name import ModelName
 from sandbox.box import Box, Command
 from sandbox.errors import BadRequest, BoxFileError, SandboxError
@@ -25,6 +27,8 @@ if TYPE_CHECKING:  # it takes seconds to load, and a host that reviews by analyz
     from pydantic_ai import Agent as Loop
     from pydantic_ai.messages import ModelMessage
     from pydantic_ai.models import Model
+
+log = structlog.get_logger()
 
 _COMMAND_S = 120.0
 _SHOWN = 24_000
@@ -47,6 +51,7 @@ class Builtin(Agent):
 
     async def run(self, box: Box, task: Task) -> AsyncGenerator[AgentEvent, None]:
         """As `Agent.run`."""
+        await asyncio.to_thread(_load)
         import httpx2 as httpx  # noqa: PLC0415 - what the clients of both providers take
 
         session = task.session_id or f"b{secrets.token_hex(8)}"
@@ -63,12 +68,23 @@ class Builtin(Agent):
         ):
             async for event in _converse(box, task, _model(task, client), history):
                 if event.kind == "history":
-                    with contextlib.suppress(SandboxError):  # a session that cannot be kept is no reason to lose an answer
+                    try:
                         await box.write_file(_place(session), event.data["messages"])
+                    except SandboxError as error:  # no reason to lose an answer, but there is no session to go on with
+                        log.warning("a session could not be kept", box=box.id, error=str(error))
+                        session = ""
                 elif event.kind in ("done", "error"):
                     yield AgentEvent(event.kind, {**event.data, "session_id": session})
                 else:
                     yield event
+
+
+def _load() -> None:
+    """The libraries of the loop, on a thread: they take seconds the first time, and this process has others to serve."""
+    import anthropic  # noqa: F401, PLC0415
+    import openai  # noqa: F401, PLC0415
+    import pydantic_ai.models.anthropic  # noqa: PLC0415
+    import pydantic_ai.models.openai  # noqa: F401, PLC0415
 
 
 async def _converse(box: Box, task: Task, model: Model, history: list[ModelMessage]) -> AsyncGenerator[AgentEvent, None]:
@@ -178,8 +194,7 @@ def _failure(error: Exception) -> AgentEvent:
 
     kind: ErrorKind = "unreachable"
     if isinstance(error, ModelHTTPError):
-        statuses: dict[int, ErrorKind] = {401: "auth", 403: "auth", 404: "unknown_model", 429: "rate_limited"}
-        kind = statuses.get(error.status_code, "overloaded" if error.status_code >= 500 else "bad_request")
+        kind = kind_of_status(error.status_code)
     elif isinstance(error, UsageLimitExceeded):
         kind = "budget"
     elif isinstance(error, UnexpectedModelBehavior):

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.harness.agent import STATE, AgentEvent, ErrorKind, Task, failed
-from runner.harness.command import CommandAgent, Reader, part, text_of
+from runner.harness.agent import STATE, AgentEvent, ErrorKind, Task, failed, kind_of_status
+from runner.harness.command import SAFE_DIRECTORY, CommandAgent, Reader, part, text_of
 from runner.harness.model_name import ModelName
 from sandbox.box import Mount
 
@@ -17,7 +17,6 @@ _AT = "/opt/box-review/agent"
 _TOOLS = "Read,Bash,Edit,Write"
 # All of them, always: without `--setting-sources ""` a repository's settings send the key elsewhere, with or without `--bare`.
 _HOSTILE = ("--bare", "--setting-sources", "", "--strict-mcp-config")
-_STATUS: Mapping[int, ErrorKind] = {401: "auth", 403: "auth", 404: "unknown_model", 429: "rate_limited"}
 
 
 class ClaudeCode(CommandAgent):
@@ -54,9 +53,7 @@ class ClaudeCode(CommandAgent):
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "CLAUDE_CODE_MAX_RETRIES": "2",
             "DISABLE_AUTOUPDATER": "1",
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": "safe.directory",
-            "GIT_CONFIG_VALUE_0": "*",
+            **SAFE_DIRECTORY,
         }
 
     def reader(self) -> Reader:
@@ -97,7 +94,7 @@ class _Reader(Reader):
         status, reason = result.get("api_error_status"), str(result.get("terminal_reason") or result.get("subtype") or "")
         kind: ErrorKind = "crashed"
         if isinstance(status, int):
-            kind = _STATUS.get(status, "overloaded" if status >= 500 else "bad_request")
+            kind = kind_of_status(status)
         elif result.get("stop_reason") == "refusal":
             kind = "refused"
         elif "max_turns" in reason or "budget" in reason:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.harness.agent import STATE, AgentEvent, ErrorKind, Task, failed
-from runner.harness.command import CommandAgent, Reader, part
+from runner.harness.agent import STATE, AgentEvent, ErrorKind, Task, failed, kind_of_status
+from runner.harness.command import SAFE_DIRECTORY, CommandAgent, Reader, part
 from runner.harness.model_name import ModelName
 from sandbox.box import Mount
 from sandbox.errors import BadRequest
@@ -44,7 +44,6 @@ enabled = false
 persistence = "none"
 """
 _STATUS = re.compile(r"(?:unexpected|last) status:? (\d{3})")
-_KINDS: Mapping[str, ErrorKind] = {"401": "auth", "403": "auth", "404": "unknown_model", "429": "rate_limited", "400": "bad_request"}
 _OPTIONS = ("model_reasoning_effort", "model_reasoning_summary", "personality", "web_search")
 
 
@@ -82,8 +81,7 @@ class Codex(CommandAgent):
         return files
 
     def env(self, task: Task) -> dict[str, str]:
-        safe = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
-        return {"CODEX_HOME": _HOME, "GATEWAY_TOKEN": task.token, **safe}
+        return {"CODEX_HOME": _HOME, "GATEWAY_TOKEN": task.token, **SAFE_DIRECTORY}
 
     def reader(self) -> Reader:
         return _Reader()
@@ -128,7 +126,7 @@ class _Reader(Reader):
         found = _STATUS.search(why)
         kind: ErrorKind = "overloaded"
         if found:
-            kind = _KINDS.get(found[1], "overloaded")
+            kind = kind_of_status(int(found[1]))
         elif "context window" in why or why.lstrip().startswith("{"):
             kind = "bad_request"
         elif "uota exceeded" in why:

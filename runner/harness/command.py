@@ -9,13 +9,20 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import Any
 
-from runner.harness.agent import Agent, AgentEvent, Task, failed
+import structlog
+
+from runner.harness.agent import Agent, AgentEvent, ErrorKind, Task, failed
 from sandbox.box import Box, Command, Process, Stream
+from sandbox.errors import SandboxError
+
+log = structlog.get_logger()
 
 _LINE_BYTES = 2 << 20
 _ALL_BYTES = 128 << 20
 _TAIL_BYTES = 4000
 _END_S = 10.0
+SAFE_DIRECTORY = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+"""For git in a checkout that belongs to another uid of the box."""
 _END_GROUP = ("/bin/sh", "-c", 'kill -9 "-$1" 2>/dev/null; :', "end")  # what it has left behind in the background
 
 
@@ -89,7 +96,10 @@ class CommandAgent(Agent):
                 feeding.cancel()
                 await asyncio.wait([feeding])
         if pid:
-            await box.exec(Command([*_END_GROUP, str(pid)]), timeout_s=_END_S)
+            try:
+                await box.exec(Command([*_END_GROUP, str(pid)]), timeout_s=_END_S)
+            except SandboxError as error:  # what it has said is said
+                log.warning("what an agent left behind could not be ended", box=box.id, error=str(error))
         yield self._last_word(reader, code, bytes(errors))
 
     def _last_word(self, reader: Reader, code: int | None, errors: bytes) -> AgentEvent:
@@ -106,7 +116,7 @@ class CommandAgent(Agent):
         ended = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         return failed(self.kind_of(said), f"{self.name} {ended}" + (f": {said}" if said else ""), session_id=reader.session_id)
 
-    def kind_of(self, said: str) -> Any:
+    def kind_of(self, said: str) -> ErrorKind:
         """What kind of error the program's last words on stderr are."""
         return "crashed"
 
@@ -119,7 +129,7 @@ class _GaveUp(Exception):
 
 async def _feed(process: Process, prompt: bytes) -> None:
     """A program that does not read its prompt says so by what it prints or does not print."""
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(SandboxError, OSError):
         await process.write(prompt)
         await process.close_stdin()
 

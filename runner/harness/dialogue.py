@@ -7,18 +7,19 @@ import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import structlog
+from box_review import Usage
 
 from runner import briefing
-from runner.harness.agent import Agent, AgentEvent, Task, failed
-from runner.harness.grants import Grant
+from runner.harness.agent import Agent, AgentEvent, Task, failed, session_of, whole
+from runner.harness.grants import Allowance, Grant
 from runner.harness.output import DoesNotFit
-from runner.harness.sse import whole
 from runner.harness.transcript import Transcript
 from sandbox.box import Box
 from sandbox.errors import SandboxError
+from sandbox.gateway.gateway import Gateway
 
 log = structlog.get_logger()
 
@@ -26,54 +27,64 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """How a dialogue stands: the agent's last word, `done` or `error`."""
+class Answer(Generic[T]):
+    """What an agent came to.
 
-    last: AgentEvent
+    Attributes:
+        value: its answer, as it was read; None if there is none, and then `problem` says why.
+        session_id: for going on; empty where that cannot be.
+        usage: as the gateway counted it.
+        priced: the cost of all of it is known.
+    """
 
-    @property
-    def session_id(self) -> str:
-        """For going on."""
-        return str(self.last.data.get("session_id") or "")
-
-    @property
-    def problem(self) -> str | None:
-        """Why there is no output; None if there is."""
-        return None if self.last.kind == "done" else str(self.last.data.get("error"))
-
-
-def _fit_to_keep(last: AgentEvent) -> AgentEvent:
-    """The last word with texts that can be written down, whatever the program made of them."""
-    words = {name: whole(value) if isinstance(value, str) else value for name, value in last.data.items()}
-    session = str(words.get("session_id") or "")
-    words["session_id"] = session if session.isprintable() and len(session) < 200 else ""
-    if "error" in words:
-        words["error"] = str(words["error"])[:1500]
-    return AgentEvent(last.kind, words)
-
-
-class NoAnswer(Exception):
-    """The agent gave none that can be used; `spoken` is how far it came."""
-
-    def __init__(self, why: str, spoken: Spoken) -> None:
-        super().__init__(why)
-        self.spoken = spoken
+    value: T | None
+    problem: str
+    session_id: str
+    usage: Usage
+    priced: bool
 
 
 class Dialogue:
-    """One agent in one box under one grant.
+    """One agent in one box, under a grant of its own.
 
     Args:
-        ends_at: loop time after which it is ended.
-        transcript: where all it says is written down.
+        allowance: how much it may use; no call begins after `ends_at`.
+        ends_at: loop time after which the agent is ended.
+
+    Attributes:
+        transcript: all that it says.
     """
 
-    def __init__(self, agent: Agent, box: Box, grant: Grant, ends_at: float) -> None:
-        self._agent, self._box, self._grant, self._ends_at = agent, box, grant, ends_at
+    def __init__(self, agent: Agent, box: Box, gateway: Gateway, allowance: Allowance, ends_at: float) -> None:
+        self._agent, self._box, self._gateway = agent, box, gateway
+        self._allowance, self._ends_at = allowance, ends_at
         self.transcript = Transcript()
 
-    async def say(self, task: Task) -> Spoken:
-        """Let the agent work on a task to its last word."""
+    async def ask(self, task: Task, read: Callable[[str], Awaitable[T]]) -> Answer[T]:
+        """The agent's answer as `read` understands it; once it is told what is wrong with it. Never raises for what the agent does."""
+        left_s = self._ends_at - asyncio.get_running_loop().time()
+        grant = Grant(self._gateway, self._box, task.model, replace(self._allowance, seconds=left_s))
+        task = replace(task, token=grant.token)
+
+        def answer(last: AgentEvent, problem: str, value: T | None = None) -> Answer[T]:
+            return Answer(value, problem, session_of(last.data), grant.usage(), grant.priced())
+
+        last = await self._say(task, grant)
+        for last_chance in (False, True):
+            if last.kind == "error":
+                return answer(last, str(last.data["error"]))
+            try:
+                return answer(last, "", await read(str(last.data["output"])))
+            except DoesNotFit as error:
+                problem, session = str(error), session_of(last.data)
+            if last_chance or not session:
+                break
+            again = briefing.repair(problem, json.dumps(task.json_schema) if task.json_schema else "")
+            last = await self._say(replace(task, prompt=again, session_id=session), grant)
+        return answer(last, f"{self._agent.name} gave an answer that cannot be used: {problem}")
+
+    async def _say(self, task: Task, grant: Grant) -> AgentEvent:
+        """Let the agent work on a task; its last word, `done` or `error`, in texts that can be written down."""
         last = failed("no_result", f"{self._agent.name} ended without a word")
         try:
             async with asyncio.timeout_at(self._ends_at), contextlib.aclosing(self._agent.run(self._box, task)) as events:
@@ -89,23 +100,6 @@ class Dialogue:
             last = failed("crashed", f"{self._agent.name} said what cannot be understood ({type(error).__name__})")
         if last.kind not in ("done", "error"):
             last = failed("no_result", f"{self._agent.name} ended without a result")
-        return Spoken(_fit_to_keep(self._grant.why(last)))
-
-    async def ask(self, task: Task, read: Callable[[str], Awaitable[T]]) -> tuple[T, Spoken]:
-        """The agent's answer as `read` understands it; once it is told what is wrong with it.
-
-        Raises:
-            NoAnswer: it failed, or neither answer can be read.
-        """
-        spoken = await self.say(task)
-        for last_chance in (False, True):
-            if spoken.problem is not None:
-                raise NoAnswer(spoken.problem, spoken)
-            try:
-                return await read(str(spoken.last.data["output"])), spoken
-            except DoesNotFit as error:
-                if last_chance or not spoken.session_id:
-                    raise NoAnswer(f"{self._agent.name} gave an answer that cannot be used: {error}", spoken) from error
-                again = briefing.repair(str(error), json.dumps(task.json_schema) if task.json_schema else "")
-                spoken = await self.say(replace(task, prompt=again, session_id=spoken.session_id))
-        raise AssertionError
+        last = grant.why(last)
+        words = {name: whole(value) if isinstance(value, str) else value for name, value in last.data.items()}
+        return AgentEvent(last.kind, words | ({"error": str(words["error"])[:1500]} if last.kind == "error" else {}))

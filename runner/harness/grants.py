@@ -9,14 +9,13 @@ from dataclasses import dataclass
 
 from box_review import Usage
 
-from runner.harness.agent import AgentEvent, ErrorKind, failed
+from runner.harness.agent import AgentEvent, ErrorKind, failed, kind_of_status
 from runner.harness.model_name import ModelName
 from sandbox.box import Box
 from sandbox.gateway.budget import Call, ModelAccess
 from sandbox.gateway.gateway import Gateway
 
 _FAILURES = 2
-_STATUS: Mapping[int, ErrorKind] = {401: "auth", 403: "auth", 404: "unknown_model", 429: "rate_limited"}
 _REFUSED: Mapping[str, ErrorKind] = {"budget_error": "budget", "authentication_error": "auth", "not_found_error": "unknown_model"}
 
 
@@ -91,7 +90,7 @@ def _kind(call: Call) -> ErrorKind | None:
         return "unreachable"
     if call.status < 400:
         return "overloaded" if call.failure is not None else None
-    return _STATUS.get(call.status, "overloaded" if call.status >= 500 else "bad_request")
+    return kind_of_status(call.status)
 
 
 def _said(call: Call) -> str:

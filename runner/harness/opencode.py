@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.harness.agent import STATE, AgentEvent, ErrorKind, Task, failed
-from runner.harness.command import CommandAgent, Reader, part, text_of
+from runner.harness.agent import STATE, AgentEvent, ErrorKind, Task, failed, kind_of_status
+from runner.harness.command import SAFE_DIRECTORY, CommandAgent, Reader, part, text_of
 from runner.harness.model_name import ModelName
 from sandbox.box import Mount
 from sandbox.gateway.settings import proxy_env
@@ -26,7 +26,6 @@ _HOSTILE = {
         "DISABLE_LSP_DOWNLOAD",
     )
 }
-_STATUS: Mapping[int, ErrorKind] = {401: "auth", 403: "auth", 404: "unknown_model", 429: "rate_limited"}
 
 
 class OpenCode(CommandAgent):
@@ -47,9 +46,8 @@ class OpenCode(CommandAgent):
         return [*argv, "-s", task.session_id] if task.session_id else argv
 
     def env(self, task: Task) -> dict[str, str]:
-        safe = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
         state = {f"XDG_{name}_HOME": f"{STATE}/opencode/{name.lower()}" for name in ("DATA", "CONFIG", "STATE", "CACHE")}
-        return {**_HOSTILE, **state, **safe, "GATEWAY_TOKEN": task.token, "OPENCODE_CONFIG_CONTENT": json.dumps(_config(task))}
+        return {**_HOSTILE, **state, **SAFE_DIRECTORY, "GATEWAY_TOKEN": task.token, "OPENCODE_CONFIG_CONTENT": json.dumps(_config(task))}
 
     def folder(self, task: Task) -> str:
         """Outside of every repository: it runs plugins that it finds in `.opencode` of one, whatever `_HOSTILE` says."""
@@ -145,7 +143,7 @@ class _Reader(Reader):
         status, said = part(error, "data", "statusCode"), part(error, "data", "message") or part(error, "name") or "an error without a word"
         kind: ErrorKind = "crashed"
         if isinstance(status, int):
-            kind = _STATUS.get(status, "overloaded" if status >= 500 else "bad_request")
+            kind = kind_of_status(status)
         self.failure = failed(kind, f"opencode: {str(said)[:1000]}", session_id=self.session_id)
 
 

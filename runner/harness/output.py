@@ -8,13 +8,16 @@ import json
 import resource
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 MAX_OUTPUT = 4 << 20
 MAX_SCHEMA_BYTES = 64 << 10
 PATIENCE_S = 5.0
 _MEMORY_BYTES = 1 << 30
 _FENCES = 20
+_M = TypeVar("_M", bound=BaseModel)
 
 
 class DoesNotFit(ValueError):
@@ -31,6 +34,29 @@ async def fit(output: str, schema: Mapping[str, Any]) -> str:
     if len(output) > MAX_OUTPUT:
         raise DoesNotFit(f"the output has {len(output)} characters; {MAX_OUTPUT} can be checked")
     return await _looked_at({"schema": schema, "output": output})
+
+
+async def read_as(output: str, model: type[_M], most: Mapping[str, int]) -> _M:
+    """An agent's answer as a model.
+
+    Args:
+        most: how many items of a list are taken, by the list's name; the rest is cut.
+
+    Raises:
+        DoesNotFit: in words that the agent can act upon.
+    """
+    value = json.loads(await fit(output, {"type": "object"}))
+    cut = {name: value[name][:count] for name, count in most.items() if isinstance(value.get(name), list)}
+    try:
+        return model.model_validate(value | cut)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)[:5]
+        raise DoesNotFit("; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems)) from error
+
+
+def strict_object(**properties: Any) -> dict[str, Any]:
+    """The schema of an object with all of these fields and no other, as providers want it for structured output."""
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 async def _looked_at(question: Mapping[str, Any]) -> str:

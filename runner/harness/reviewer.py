@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from box_review import Dropped, Finding, ReviewRequest, RoleStatus
+import structlog
+from box_review import Finding, ReviewRequest, RoleStatus
+from pydantic import ValidationError
 
 from runner import briefing
 from runner.artifacts import Artifacts
@@ -18,18 +23,34 @@ from runner.evidence.toolbox import Toolbox
 from runner.evidence.wording import ROLES, findings_for
 from runner.harness.agent import Agent, Task
 from runner.harness.contract import Assignment, Harness
-from runner.harness.dialogue import Dialogue, NoAnswer
-from runner.harness.grants import Allowance, Grant
+from runner.harness.dialogue import Answer, Dialogue
+from runner.harness.grants import Allowance
 from runner.harness.submission import SCHEMA, Submission, read_submission
 from runner.result import RoleResult
 from sandbox.box import Box
 from sandbox.gateway.gateway import Gateway
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
 
 JURY_SHARE = 0.25
 """Of a review's budget, what is kept back for the jury; it also takes what reviewers pass theirs by."""
 _EVIDENCE_S = 120.0
 _RESERVE_S = 15.0
 """Kept back for freezing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What an agent of a review is given to do, by when (loop time), and with how much."""
+
+    prompt: str
+    instructions: str
+    schema: Mapping[str, Any]
+    model: str
+    allowance: Allowance
+    ends_at: float
 
 
 class AgentReviewer(Harness):
@@ -54,41 +75,50 @@ class AgentReviewer(Harness):
             raise ReviewerFailed(str(error)) from error
         return model
 
+    async def ask(self, box: Box, brief: Brief, read: Callable[[str], Awaitable[T]], save: tuple[str, str]) -> Answer[T]:
+        """Let the agent work in a box that holds the checkout; what it says is kept as the transcript of `save`: review and lane."""
+        dialogue = Dialogue(self.agent, box, self._gateway, brief.allowance, brief.ends_at)
+        task = Task(brief.prompt, brief.model, folder=REPOSITORY, instructions=brief.instructions, json_schema=brief.schema)
+        try:
+            return await dialogue.ask(task, read)
+        finally:
+            await dialogue.transcript.save(self._artifacts, *save)
+
     async def review(self, assignment: Assignment) -> RoleResult:
-        request, role, box = assignment.request, assignment.role, assignment.box
+        request, role = assignment.request, assignment.role
         wanted = request.reviewer(role)
         model = self.model(wanted.model)
         await assignment.lane.enter("evidence")
         report, seen = await self._look(assignment)
         found, dropped = findings_for(role, report) if report is not None else ((), ())
-        prompt = briefing.review(role, wanted.instructions, request.title, seen, found)
         await assignment.lane.enter("reviewing", f"{self.name} {self.version}".strip() + f", {model}")
         share = None if request.budget_usd is None else request.budget_usd * (1 - JURY_SHARE) / len(request.roles)
-        grant = Grant(self._gateway, box, model, Allowance(usd=share, fallback_models=request.fallback_models, seconds=assignment.left_s()))
-        ends_at = assignment.ends_at - min(_RESERVE_S, assignment.left_s() / 4)
-        dialogue = Dialogue(self.agent, box, grant, ends_at)
-        task = Task(
-            prompt=prompt,
-            model=model,
-            folder=REPOSITORY,
+        brief = Brief(
+            prompt=briefing.review(role, wanted.instructions, request.title, seen, found),
             instructions=briefing.instructions(role, request.instructions),
-            json_schema=SCHEMA,
-            token=grant.token,
+            schema=SCHEMA,
+            model=model,
+            allowance=Allowance(usd=share, fallback_models=request.fallback_models),
+            ends_at=assignment.ends_at - min(_RESERVE_S, assignment.left_s() / 4),
         )
-        nothing = Submission(findings=())
-        result = _result(role, nothing, found, dropped, report, seen)
-        try:
-            submission, spoken = await dialogue.ask(task, read_submission)
-        except NoAnswer as error:
-            partial = result.model_copy(update={"usage": grant.usage(), "model": model, "session_id": error.spoken.session_id})
-            late = asyncio.get_running_loop().time() >= ends_at
-            raise ReviewerFailed(str(error), partial=partial, status=RoleStatus.TIMED_OUT if late else RoleStatus.FAILED) from error
-        finally:
-            await dialogue.transcript.save(self._artifacts, assignment.lane.review_id, role)
-        unpriced = () if grant.priced() else (f"What {model} costs is not known here; the cost of {role} counts as nothing.",)
-        result = _result(role, submission, found, dropped, report, seen)
-        update = {"usage": grant.usage(), "model": model, "session_id": spoken.session_id, "not_covered": (*result.not_covered, *unpriced)}
-        return result.model_copy(update=update)
+        answer = await self.ask(assignment.box, brief, read_submission, (assignment.lane.review_id, role))
+        submission = answer.value or Submission(findings=())
+        claims, unread = _claims(role, submission)
+        unpriced = () if answer.priced else (f"What {model} costs is not known here; the cost of {role} counts as nothing.",)
+        result = RoleResult(
+            role=role,
+            findings=(*(finding.identified() for finding in submission.said(found)), *claims),
+            dropped=dropped,
+            not_covered=(*(report.not_covered if report else ()), *submission.not_covered, *unread, *unpriced),
+            changed_files=seen.changed_files or (report.changed_files if report else ()),
+            usage=answer.usage,
+            model=model,
+            session_id=answer.session_id,
+        )
+        if answer.value is None:
+            late = asyncio.get_running_loop().time() >= brief.ends_at
+            raise ReviewerFailed(answer.problem, partial=result, status=RoleStatus.TIMED_OUT if late else RoleStatus.FAILED)
+        return result
 
     async def _look(self, assignment: Assignment) -> tuple[Report | None, Survey]:
         """Evidence, where analyzers speak for the role, and the survey. Raises ReviewerFailed."""
@@ -105,28 +135,26 @@ class AgentReviewer(Harness):
 
 
 async def _survey(box: Box, request: ReviewRequest) -> Survey:
-    """A change that cannot be surveyed is reviewed all the same, by an agent that looks for itself."""
+    """A change that cannot be surveyed is reviewed all the same, by an agent that is told so and looks for itself."""
     try:
         return await survey(box, request)
-    except EvidenceError:
-        return Survey(diff="", left_out=("all of them: the change is too large to be shown",))
+    except EvidenceError as error:
+        log.warning("a change could not be surveyed", head=request.head_sha, error=str(error))
+        return Survey(diff="", left_out=(f"all of them ({error})"[:1000],))
 
 
-def _result(
-    role: str, submission: Submission, found: tuple[Finding, ...], dropped: tuple[Dropped, ...], report: Report | None, seen: Survey
-) -> RoleResult:
-    """What is handed over: the agent's claims beside the analyzers' findings."""
-    claims, lost = [], []
+def _claims(role: str, submission: Submission) -> tuple[list[Finding], list[str]]:
+    """The agent's claims as findings, and sentences on those that are none."""
+    claims, unread = [], []
     for claim in submission.findings:
-        finding = claim.finding(role)
+        about = f"A claim of {role} about {claim.path}:{claim.start_line}"
+        try:
+            finding = claim.finding(role)
+        except ValidationError:
+            unread.append(f"{about} has a form that cannot be kept.")
+            continue
         if finding is None:
-            lost.append(f"A claim of {role} about {claim.path}:{claim.start_line} says not how it fails.")
+            unread.append(f"{about} says not how it fails.")
         else:
             claims.append(finding.identified())
-    return RoleResult(
-        role=role,
-        findings=(*(finding.identified() for finding in submission.said(found)), *claims),
-        dropped=dropped,
-        not_covered=(*(report.not_covered if report else ()), *submission.not_covered, *lost),
-        changed_files=seen.changed_files or (report.changed_files if report else ()),
-    )
+    return claims, unread

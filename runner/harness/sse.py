@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from runner.harness.agent import AgentEvent
 
@@ -59,11 +58,6 @@ def _event(name: str, data: str) -> Iterator[AgentEvent]:
     except (ValueError, RecursionError):
         return
     yield AgentEvent(name, payload if isinstance(payload, dict) else {})
-
-
-def whole(text: Any) -> str:
-    """A text of an agent as one that can be kept: halves of letters that JSON lets through are joined, or replaced where one is alone."""
-    return str(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def packed(event: AgentEvent) -> bytes:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from box_review import Finding, Reproducer, Severity
 from box_review.sanitize import visible
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from runner.harness.output import DoesNotFit, fit
-from runner.harness.sse import whole
-
-_MOST = 50
-_SENTENCES = 20
+from runner.harness.agent import whole
+from runner.harness.output import read_as, strict_object
 
 
 def _cut(limit: int) -> BeforeValidator:
@@ -56,15 +52,9 @@ class Claim(_Part):
     reproducer: Script | None = None
 
     def finding(self, role: str) -> Finding | None:
-        """None without a failure scenario: that is no finding."""
+        """None without a failure scenario: that is no finding. Raises ValidationError for a shape that nobody foresaw."""
         if not self.scenario.strip() or not self.title.strip():
             return None
-        try:
-            return self._finding(role)
-        except ValidationError:
-            return None  # of a shape that nobody foresaw
-
-    def _finding(self, role: str) -> Finding:
         script = self.reproducer
         return Finding(
             roles=(role,),
@@ -112,30 +102,15 @@ class Submission(_Part):
 
 async def read_submission(output: str) -> Submission:
     """Raises DoesNotFit, in words that the agent can act upon."""
-    try:
-        value = json.loads(await fit(output, {"type": "object"}))
-        if isinstance(value.get("findings"), list):
-            value["findings"] = value["findings"][:_MOST]
-        for name in ("evidence", "not_covered"):
-            if isinstance(value.get(name), list):
-                value[name] = value[name][: 500 if name == "evidence" else _SENTENCES]
-        return Submission.model_validate(value)
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)[:5]
-        raise DoesNotFit("; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems)) from error
-
-
-def _object(**properties: Any) -> dict[str, Any]:
-    """Strictly: every field is there, and no other."""
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    return await read_as(output, Submission, {"findings": 50, "evidence": 500, "not_covered": 20})
 
 
 _TEXT = {"type": "string"}
 _LINE = {"type": "integer"}
-SCHEMA: dict[str, Any] = _object(
+SCHEMA: dict[str, Any] = strict_object(
     findings={
         "type": "array",
-        "items": _object(
+        "items": strict_object(
             path=_TEXT,
             start_line=_LINE,
             end_line=_LINE,
@@ -148,7 +123,7 @@ SCHEMA: dict[str, Any] = _object(
             suggestion={"type": ["string", "null"]},
             reproducer={
                 "anyOf": [
-                    _object(kind={"type": "string", "enum": ["regression", "effect"]}, script=_TEXT, expects=_TEXT),
+                    strict_object(kind={"type": "string", "enum": ["regression", "effect"]}, script=_TEXT, expects=_TEXT),
                     {"type": "null"},
                 ]
             },
@@ -156,7 +131,7 @@ SCHEMA: dict[str, Any] = _object(
     },
     evidence={
         "type": "array",
-        "items": _object(number=_LINE, verdict={"type": "string", "enum": ["confirmed", "refuted"]}, reason=_TEXT),
+        "items": strict_object(number=_LINE, verdict={"type": "string", "enum": ["confirmed", "refuted"]}, reason=_TEXT),
     },
     not_covered={"type": "array", "items": _TEXT},
 )

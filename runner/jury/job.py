@@ -92,9 +92,8 @@ class _Jury:
         findings, voted = await self._vote(panel, proven, results, ends_at)
         dropped = (*lost, *unseen, *refuted, *voted, *(item for result in results for item in result.dropped))
         folded = fold(merge(findings), self._review.request.max_comments)
-        await self._conclude(
-            results, Judged(folded, dropped, (*gaps(self._review, results), *unchecked, *self._hint()), self._judgement.summary)
-        )
+        not_covered = (*gaps(self._review, results), *unchecked, *self._hint())
+        await self._conclude(results, Judged(folded, dropped, not_covered, self._judgement.summary))
 
     def _hint(self) -> tuple[str, ...]:
         """What would have made this more than a review by analyzers."""
@@ -107,9 +106,9 @@ class _Jury:
         try:
             harness = self._host.harness(request.jury.harness or request.harness)
         except ReviewerFailed as error:
-            self._judgement = Judgement(fell_back=str(error))
+            self._judgement = Judgement.by_rules_alone(str(error))
             return None
-        return Panel(self._host, self._review, harness) if isinstance(harness, AgentReviewer) else None
+        return Panel(self._review, harness) if isinstance(harness, AgentReviewer) else None
 
     async def _place(self, box: Box | None, found: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], tuple[Dropped, ...]]:
         """Claims get the lines they are about, read here; one about lines that are not there is dropped."""
@@ -121,7 +120,7 @@ class _Jury:
         secrets = [(item.path, item.start_line, item.end_line) for item in measured if "secret" in item.topic]
         for claim, excerpt in zip(claims, await places(box, self._review.request, claims), strict=True):
             if excerpt is None:
-                lost.append(Dropped(**claim.model_dump(), reason=NOT_THERE))
+                lost.append(claim.dropped(NOT_THERE))
             elif not excerpt.lines or _shows(claim.path, excerpt, secrets):
                 placed.append(claim)
             else:
@@ -152,13 +151,12 @@ class _Jury:
         if panel is None or box is None or not any(report.status is RoleStatus.COMPLETED for report in self._review.roles):
             return findings, ()
         files = tuple(dict.fromkeys(file.path for result in results for file in result.changed_files))
-        spent_usd = sum(report.usage.cost_usd for report in self._review.roles)
         try:
-            self._judgement = await panel.judge(box, findings, files, spent_usd, ends_at)
-        except (RunnerError, SandboxError) as error:
-            self._judgement = Judgement(fell_back=str(error))
-        kept, dropped, votes = apply(findings, self._judgement.votes)
-        self._judgement = replace(self._judgement, votes=votes)
+            judgement = await panel.judge(box, findings, files, ends_at)
+        except RunnerError as error:
+            judgement = Judgement.by_rules_alone(str(error))
+        kept, dropped, votes = apply(findings, judgement.report.votes)
+        self._judgement = replace(judgement, report=judgement.report.model_copy(update={"votes": votes}))
         return kept, dropped
 
     async def _recheck(
@@ -182,10 +180,10 @@ class _Jury:
 
     async def conclude_unchecked(self, reason: str) -> None:
         """The jury failed: say so, and hand on what the reviewers found."""
-        self._judgement = Judgement(usage=self._judgement.usage)
+        self._judgement = Judgement(JuryReport(status="failed", usage=self._judgement.report.usage))
         await self._lane.enter("failed", reason)
         results = await self._results()
-        merged = merge(finding for result in results for finding in result.findings)
+        merged, _ = with_proofs(merge(finding for result in results for finding in result.findings), {})
         said = (f"The findings were not checked by the jury: {reason}.", *gaps(self._review, results))
         dropped = tuple(item for result in results for item in result.dropped)
         await self._conclude(results, Judged(fold(merged, self._review.request.max_comments), dropped, said), reason)
@@ -196,22 +194,16 @@ class _Jury:
             if error is None:
                 await self._lane.enter("freezing")
             box = await put_away(self._lane.box, self._host.driver)
-        judgement = self._judgement
-        jury = JuryReport(
-            status="completed" if error is None else "failed",
-            harness=judgement.harness,
-            harness_version=judgement.version,
-            model=judgement.model,
-            usage=judgement.usage,
-            votes=judgement.votes,
-            fell_back=judgement.fell_back,
-            proofs=self._proofs,
-            box=box,
-            duration_s=self._lane.duration_s,
-            rechecked=self._rechecked,
-            stages=self._lane.stages(),
-            error=error[:2000] if error else None,
-        )
+        about = {
+            "status": "completed" if error is None else "failed",
+            "box": box,
+            "proofs": self._proofs,
+            "rechecked": self._rechecked,
+            "duration_s": self._lane.duration_s,
+            "stages": self._lane.stages(),
+            "error": error[:2000] if error else None,
+        }
+        jury = self._judgement.report.model_copy(update=about)
         if box is not None and error is None:
             await self._lane.enter("frozen" if box.state == "paused" else "failed", box.freeze)
         verdict = record(self._review, results, judged, jury)

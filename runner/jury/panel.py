@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from box_review import Finding, Severity, Usage, Vote
+from box_review import Finding, JuryReport, Severity, Vote
 from box_review.sanitize import visible
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from runner import briefing
-from runner.evidence.request import REPOSITORY
-from runner.harness.agent import Task
-from runner.harness.dialogue import Dialogue, NoAnswer
-from runner.harness.grants import Allowance, Grant
-from runner.harness.output import DoesNotFit, fit
-from runner.harness.reviewer import AgentReviewer
-from runner.host import Host
+from runner.harness.grants import Allowance
+from runner.harness.output import read_as, strict_object
+from runner.harness.reviewer import AgentReviewer, Brief
 from runner.reviews import ReviewState
 from sandbox.box import Box
 
@@ -38,6 +32,10 @@ class _Ballot(BaseModel):
     into: str | None = Field(default=None, max_length=64)
     reason: Words
 
+    def vote_on(self) -> Vote:
+        """As the record has it."""
+        return Vote(finding=self.id, **self.model_dump(exclude={"id"}))
+
 
 class _Verdict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -48,91 +46,75 @@ class _Verdict(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the agent decided, and what that took. `fell_back` says why it decided nothing."""
+    """What the jury's agent came to. `report` has its part of the record; `fell_back` in it says why it decided nothing."""
 
-    harness: str = "static"
-    version: str = ""
-    model: str | None = None
-    votes: tuple[Vote, ...] = ()
+    report: JuryReport = JuryReport(status="completed")  # noqa: RUF009 - immutable
     summary: str = ""
-    usage: Usage = field(default_factory=Usage)
-    fell_back: str | None = None
+
+    @classmethod
+    def by_rules_alone(cls, why: str) -> Judgement:
+        """No agent judged."""
+        return cls(JuryReport(status="completed", fell_back=why[:2000]))
 
 
 class Panel:
-    """Args: the host, the review, and the harness that judges."""
+    """Args: the review, and the harness that judges."""
 
-    def __init__(self, host: Host, review: ReviewState, reviewer: AgentReviewer) -> None:
-        self._host, self._review, self.reviewer = host, review, reviewer
+    def __init__(self, review: ReviewState, reviewer: AgentReviewer) -> None:
+        self._review, self.reviewer = review, reviewer
 
-    async def judge(self, box: Box, findings: Sequence[Finding], files: Sequence[str], spent_usd: float, ends_at: float) -> Judgement:
-        """Ask the agent. Never raises for what it does: then the rules alone decide, and it is said why.
+    async def judge(self, box: Box, findings: Sequence[Finding], files: Sequence[str], ends_at: float) -> Judgement:
+        """Ask the agent. If it comes to nothing, the rules alone decide, and it is said why.
 
         Args:
             box: of the jury's own, with a fresh checkout.
-            spent_usd: by the reviewers.
             ends_at: loop time.
+
+        Raises:
+            ReviewerFailed: there is no model that it could ask.
         """
         request, reviewer = self._review.request, self.reviewer
-        about = Judgement(harness=reviewer.name, version=reviewer.version)
-        left = None if request.budget_usd is None else request.budget_usd - spent_usd
-        if left is not None and left <= 0:
-            return Judgement(fell_back=f"the budget of {request.budget_usd:g} USD was used up by the reviewers")
-        model = reviewer.model(request.jury.model or request.model)
-        allowance = Allowance(usd=left, fallback_models=request.fallback_models, seconds=ends_at - asyncio.get_running_loop().time())
-        grant = Grant(self._host.driver.gateway, box, model, allowance)
-        dialogue = Dialogue(reviewer.agent, box, grant, ends_at)
-        guidance = "\n\n".join(filter(None, [request.instructions, request.jury.instructions]))
-        task = Task(
+        left = None
+        if request.budget_usd is not None:
+            left = request.budget_usd - sum(report.usage.cost_usd for report in self._review.roles)
+            if left <= 0:
+                return Judgement.by_rules_alone(f"the budget of {request.budget_usd:g} USD was used up by the reviewers")
+        brief = Brief(
             prompt=briefing.jury(findings[:SHOWN], request.title, files),
-            model=model,
-            folder=REPOSITORY,
-            instructions=briefing.jury_instructions(guidance),
-            json_schema=SCHEMA,
-            token=grant.token,
+            instructions=briefing.jury_instructions("\n\n".join(filter(None, [request.instructions, request.jury.instructions]))),
+            schema=SCHEMA,
+            model=reviewer.model(request.jury.model or request.model),
+            allowance=Allowance(usd=left, fallback_models=request.fallback_models),
+            ends_at=ends_at,
         )
-        try:
-            verdict, _ = await dialogue.ask(task, _read)
-        except NoAnswer as error:
-            return Judgement(reviewer.name, reviewer.version, model, usage=grant.usage(), fell_back=str(error)[:1900])
-        finally:
-            await dialogue.transcript.save(self._host.artifacts, self._review.review_id, "jury")
-        votes = tuple(Vote(finding=b.id, vote=b.vote, severity=b.severity, into=b.into, reason=b.reason) for b in verdict.votes)
-        return Judgement(about.harness, about.version, model, votes, visible(verdict.summary)[:_SENTENCES], grant.usage())
+        answer = await reviewer.ask(box, brief, _read, (self._review.review_id, "jury"))
+        report = JuryReport(
+            status="completed",
+            harness=reviewer.name,
+            harness_version=reviewer.version,
+            model=brief.model,
+            usage=answer.usage,
+            votes=() if answer.value is None else tuple(ballot.vote_on() for ballot in answer.value.votes),
+            fell_back=answer.problem or None,
+        )
+        return Judgement(report, "" if answer.value is None else visible(answer.value.summary)[:_SENTENCES])
 
 
 async def _read(output: str) -> _Verdict:
-    try:
-        value = json.loads(await fit(output, {"type": "object"}))
-        if isinstance(value.get("votes"), list):
-            value["votes"] = value["votes"][:500]
-        return _Verdict.model_validate(value)
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)[:5]
-        raise DoesNotFit("; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems)) from error
+    return await read_as(output, _Verdict, {"votes": 500})
 
 
 _NULLABLE = {"type": ["string", "null"]}
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "votes": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "id": {"type": "string"},
-                    "vote": {"type": "string", "enum": ["keep", "merge", "downgrade", "drop"]},
-                    "severity": _NULLABLE,
-                    "into": _NULLABLE,
-                    "reason": {"type": "string"},
-                },
-                "required": ["id", "vote", "severity", "into", "reason"],
-                "additionalProperties": False,
-            },
-        },
-        "summary": {"type": "string"},
+SCHEMA = strict_object(
+    votes={
+        "type": "array",
+        "items": strict_object(
+            id={"type": "string"},
+            vote={"type": "string", "enum": ["keep", "merge", "downgrade", "drop"]},
+            severity=_NULLABLE,
+            into=_NULLABLE,
+            reason={"type": "string"},
+        ),
     },
-    "required": ["votes", "summary"],
-    "additionalProperties": False,
-}
+    summary={"type": "string"},
+)

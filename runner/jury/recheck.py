@@ -34,7 +34,7 @@ def recheck(findings: Sequence[Finding], report: Report) -> tuple[tuple[Finding,
         if any(_overlaps(finding, seen.get((item.tool, item.rule, finding.path), ())) for item in finding.evidence):
             kept.append(finding)
         else:
-            dropped.append(Dropped(**finding.model_dump(), reason=NOT_REPRODUCED))
+            dropped.append(finding.dropped(NOT_REPRODUCED))
     return tuple(kept), tuple(dropped)
 
 

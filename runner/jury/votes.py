@@ -22,7 +22,7 @@ def with_proofs(findings: Sequence[Finding], proofs: Mapping[str, Proof]) -> tup
         proof = proofs.get(finding.id, finding.proof)
         proved = finding.model_copy(update={"proof": proof})
         if proof.state is ProofState.REFUTED and not finding.evidence:
-            dropped.append(_dropped(proved, REFUTED))
+            dropped.append(proved.dropped(REFUTED))
         elif proof.state is not ProofState.PROVEN and finding.severity is Severity.CRITICAL and not finding.evidence:
             kept.append(proved.model_copy(update={"severity": Severity.HIGH}))
         else:
@@ -44,7 +44,8 @@ def apply(findings: Sequence[Finding], votes: Sequence[Vote]) -> tuple[tuple[Fin
             kept.append(finding)
             continue
         after = _after(finding, vote, by_id, chosen)
-        counted.append(vote.model_copy(update={"applied": not (measured(finding) and vote.vote != "keep")}))
+        applied = vote.vote == "keep" or (after is not finding and not measured(finding))
+        counted.append(vote.model_copy(update={"applied": applied}))
         if isinstance(after, Dropped):
             dropped.append(after)
         else:
@@ -72,9 +73,5 @@ def _after(finding: Finding, vote: Vote, by_id: Mapping[str, Finding], chosen: M
         other = chosen.get(vote.into or "")
         if into is None or into.id == finding.id or (other is not None and other.vote in ("merge", "drop") and not measured(into)):
             return finding  # into nothing: it would be lost
-        return _dropped(finding, f"the same as {into.id}: {vote.reason}")
-    return _dropped(finding, vote.reason or "the jury sees no problem here")
-
-
-def _dropped(finding: Finding, reason: str) -> Dropped:
-    return Dropped(**finding.model_dump(), reason=reason[:1000])
+        return finding.dropped(f"the same as {into.id}: {vote.reason}")
+    return finding.dropped(vote.reason or "the jury sees no problem here")

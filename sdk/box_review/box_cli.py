@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from upstash_box import BoxError
 
 from box_review.box_copy import copy
-from box_review.box_terminal import run
+from box_review.box_terminal import SHELL, run
 from box_review.boxes import Box, Boxes
 from box_review.client import Address
 from box_review.errors import BoxReviewError, InputError
@@ -90,11 +90,7 @@ def shell(name: str) -> None:
     with _errors():
         if not sys.stdin.isatty():
             raise InputError("a shell needs a terminal; `box-review box exec -i BOX sh` reads commands from a pipe")
-        sys.exit(
-            run(
-                _box(name), ["sh", "-c", "command -v bash >/dev/null && exec bash -l; exec sh -l"], tty=True, interactive=True, workdir=None
-            )
-        )
+        sys.exit(run(_box(name), SHELL, tty=True, interactive=True, workdir=None))
 
 
 @box.command("cp", short_help="Copy files into or out of a box.")

@@ -16,6 +16,8 @@ from typing import Any
 
 from box_review.boxes import Box
 
+SHELL = ("sh", "-c", "command -v bash >/dev/null && exec bash -l; exec sh -l")
+"""The best shell that a box has."""
 _READ_BYTES = 1 << 16
 
 

@@ -124,6 +124,10 @@ class Finding(ContractModel):
             raise ValueError(f"end_line {self.end_line} lies before start_line {self.start_line}")
         return self
 
+    def dropped(self, reason: str) -> Dropped:
+        """The same finding, left out."""
+        return Dropped(**self.model_dump(), reason=reason[:1000])
+
     def identified(self) -> Finding:
         """The same finding with `id` and `fingerprint` filled in.
 

@@ -11,7 +11,7 @@ import click
 import httpx
 from upstash_box import BoxError
 
-from box_review.box_terminal import run
+from box_review.box_terminal import SHELL, run
 from box_review.boxes import Box, Boxes
 from box_review.cli import errors_as_exit_codes
 from box_review.client import Address, Client
@@ -22,7 +22,6 @@ from box_review.serving import server
 
 REPOSITORY = "/workspace/home/repo"
 _SILENCE_S = 60.0  # the server sends a sign of life every 15 s
-_SHELL = ["sh", "-c", "command -v bash >/dev/null && exec bash -l; exec sh -l"]
 
 
 @click.command("ask", short_help="Ask a reviewer about its review.")
@@ -61,7 +60,7 @@ def resume(review_id: str, role: str, command: tuple[str, ...]) -> None:
             raise InputError(f"a shell needs a terminal; `box-review resume {review_id} {role} -- COMMAND` needs none")
         report = _reviewer(_record(address, review_id), role, agent=False)
         found = _box(address, f"{review_id}-{report.role}")
-        sys.exit(run(found, [*command] or _SHELL, tty=not command, interactive=not command, workdir=REPOSITORY))
+        sys.exit(run(found, command or SHELL, tty=not command, interactive=not command, workdir=REPOSITORY))
 
 
 def answers(address: Address, review_id: str, role: str, question: str) -> Iterator[tuple[str, dict[str, Any]]]:

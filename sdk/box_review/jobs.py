@@ -75,7 +75,6 @@ class HostReport(ContractModel):
         boxes: where its box API is, a unix socket's path or a URL; empty if it has none.
         held: how many boxes it holds.
         harness: what it reviews with where a review says `auto`.
-        hint: what would make it review with more than that; empty if nothing would.
         seen_at: its last sign of life, Unix seconds.
     """
 
@@ -88,7 +87,6 @@ class HostReport(ContractModel):
     boxes: str = ""
     held: int = 0
     harness: str = "static"
-    hint: str = Field(default="", max_length=500)
     seen_at: float
 
 
