@@ -144,6 +144,14 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, float | int]:
     }
 
 
+def _grouped(wanted: Sequence[Case], roles: tuple[str, ...]) -> dict[tuple[str, ...], list[Case]]:
+    """Cases by the roles that review them: those given, or each case's own."""
+    groups: dict[tuple[str, ...], list[Case]] = {}
+    for case in wanted:
+        groups.setdefault(roles or (case.role,), []).append(case)
+    return groups
+
+
 @contextlib.contextmanager
 def _server() -> Iterator[Address]:
     """The one of the environment, or one for as long as this takes."""
@@ -177,12 +185,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.environ.update(stack.enter_context(scripted(wanted)))
         address = stack.enter_context(_server())
         outcomes: list[Outcome] = []
-        for role in given.role or sorted({case.role for case in wanted}):
-            mine = [case for case in wanted if given.role or case.role == role]
-            options = Options(harness=harness, model=model, budget_usd=given.budget, roles=tuple(given.role) or (role,))
+        for roles, mine in _grouped(wanted, tuple(given.role)).items():
+            options = Options(harness=harness, model=model, budget_usd=given.budget, roles=roles)
             outcomes += asyncio.run(run(mine, address, options, given.at_once))
-            if given.role:
-                break
     found = {"harness": given.harness, "model": given.model, **figures(outcomes)}
     if given.json:
         found["cases"] = [  # type: ignore[assignment]

@@ -21,7 +21,8 @@ from runner.queue import connect
 from runner.result import RoleResult
 from runner.settings import RunnerSettings
 from runner.work import working
-from tests.fakes.models import Asked, ModelServer, Step, Tool, answer
+from tests.fakes.models import ModelServer
+from tests.fakes.script import Asked, Step, Tool, answer
 
 NAP_S = 3.0
 

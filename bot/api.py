@@ -129,6 +129,13 @@ async def cancel_review(review_id: ReviewIdPath, service: Allowed) -> ReviewReco
     return await service.reviews.cancel(review_id)
 
 
+@router.post("/reviews/{review_id}/replay", status_code=202)
+async def replay_review(review_id: ReviewIdPath, caller: Authorized, service: Allowed) -> Accepted:
+    """Measure again what a finished review rests on, without a model; a review of its own, whose record can be compared."""
+    _check_id(review_id)
+    return Accepted(review_id=await service.reviews.replay(review_id, caller.tenant))
+
+
 @router.get("/reviews/{review_id}/events")
 async def review_events(
     review_id: ReviewIdPath, service: Allowed, last_event_id: Annotated[str, Header(pattern=r"^\d+(-\d+)?$")] = "0"

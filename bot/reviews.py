@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import string
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,21 @@ import fsspec
 from arq.connections import ArqRedis
 from box_review import Conclusion, JuryReport, ReviewRecord, ReviewRequest, ReviewStatus, RoleReport, RoleStatus
 from box_review.events import FinishedEvent, LaneEvent
-from box_review.jobs import ACTIVE, AGENT_JOB, HOSTS, JURY_S, KEEP_S, AgentJob, HostReport, events_key, job_id, review_key, role_field
+from box_review.jobs import (
+    ACTIVE,
+    AGENT_JOB,
+    HOSTS,
+    JURY_JOB,
+    JURY_S,
+    KEEP_S,
+    AgentJob,
+    HostReport,
+    JuryJob,
+    events_key,
+    job_id,
+    review_key,
+    role_field,
+)
 
 from bot.errors import NoSuchReview, Refused
 from bot.queue import STREAM_WAIT_S, abort, submit
@@ -52,30 +66,59 @@ class Reviews:
         _check(request, hosts)
         if not await self._sources.has(request.source):
             raise Refused(f"the source {request.source} was not uploaded; PUT /v1/sources/{request.source} first", 409)
+        reports = [RoleReport(role=role, status=RoleStatus.QUEUED, harness=request.reviewer(role).harness) for role in request.roles]
+        review_id = await self._write(request, tenant, reports, request.timeout_s, request.roles)
+        # Should this process die here, a runner finds roles without a job and queues them.
+        for role in request.roles:
+            await submit(self._redis, AGENT_JOB, AgentJob(review_id=review_id, role=role), job_id(review_id, role))
+        return review_id
+
+    async def replay(self, review_id: str, tenant: str) -> str:
+        """Queue the jury once more over what a review's reviewers handed over, with the votes it had; returns the new review's id.
+
+        Raises:
+            NoSuchReview: there is none.
+            Refused: it is not over, came to nothing, or what it rests on is not kept any more.
+        """
+        record, fields = await self.record(review_id), await self._fields(review_id)
+        if record.replays is not None:
+            raise Refused(f"{review_id} is a replay itself; replay {record.replays}", 409)
+        if not record.status.final:
+            raise Refused(f"the review {review_id} is not over; it can be replayed when it is", 409)
+        if record.jury is None or not any(report.status is RoleStatus.COMPLETED for report in record.roles):
+            raise Refused(f"the review {review_id} came to no result that could be measured again ({record.status.value})", 409)
+        if fields is None:
+            raise Refused(f"the review {review_id} is older than {KEEP_S // 86400} days; its record is kept, what it rests on is not", 409)
+        request = ReviewRequest.model_validate_json(fields["request"])
+        if not await self._sources.has(request.source):
+            raise Refused(f"the source of {review_id} is not kept any more: {request.source}", 409)
+        replayed = await self._write(request, tenant, [report.claims_again() for report in record.roles], 0, ["jury"], replays=review_id)
+        # Should this process die here, a runner finds a review whose reviewers are done, and calls the jury.
+        await submit(self._redis, JURY_JOB, JuryJob(review_id=replayed), job_id(replayed, "jury"))
+        return replayed
+
+    async def _write(
+        self, request: ReviewRequest, tenant: str, reports: Sequence[RoleReport], reviewers_s: float, lanes: Sequence[str], **more: str
+    ) -> str:
+        """A new review, whose reviewers have so many seconds; returns its id."""
         review_id = "rv-" + "".join(secrets.choice(_ID_LETTERS) for _ in range(16))
         now = time.time()
         fields = {
             "request": request.model_dump_json(),
             "tenant": tenant,
             "created_at": repr(now),
-            "deadline_at": repr(now + request.timeout_s),
+            "deadline_at": repr(now + reviewers_s),
             "status": ReviewStatus.QUEUED.value,
         }
-        for role in request.roles:
-            fields[role_field(role)] = RoleReport(
-                role=role, status=RoleStatus.QUEUED, harness=request.reviewer(role).harness
-            ).model_dump_json()
+        fields |= {role_field(report.role): report.model_dump_json() for report in reports} | more
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(review_key(review_id), mapping=fields)
             pipe.expire(review_key(review_id), KEEP_S)
-            pipe.zadd(ACTIVE, {review_id: now + request.timeout_s + JURY_S})
-            for role in request.roles:
-                pipe.xadd(events_key(review_id), {"event": LaneEvent(lane=role, stage="waiting").model_dump_json()})
+            pipe.zadd(ACTIVE, {review_id: now + reviewers_s + JURY_S})
+            for lane in lanes:
+                pipe.xadd(events_key(review_id), {"event": LaneEvent(lane=lane, stage="waiting").model_dump_json()})
             pipe.expire(events_key(review_id), KEEP_S)
             await pipe.execute()
-        # Should this process die here, a runner finds roles without a job and queues them.
-        for role in request.roles:
-            await submit(self._redis, AGENT_JOB, AgentJob(review_id=review_id, role=role), job_id(review_id, role))
         return review_id
 
     async def record(self, review_id: str) -> ReviewRecord:
@@ -187,6 +230,7 @@ def _provisional(review_id: str, fields: dict[str, str]) -> ReviewRecord:
     created_at = float(fields["created_at"])
     return ReviewRecord(
         review_id=review_id,
+        replays=fields.get("replays"),
         repository=request.repository,
         title=request.title,
         base_sha=request.base_sha,

@@ -55,7 +55,10 @@ return 1
 
 @dataclass(frozen=True)
 class ReviewState:
-    """A review as it stands; `roles` holds one report a role, in the order asked for. Times are Unix seconds. `tenant` asked for it."""
+    """A review as it stands; `roles` holds one report a role, in the order asked for. Times are Unix seconds. `tenant` asked for it.
+
+    `replays` is the review whose reviewers' results and votes this one takes; empty for most.
+    """
 
     review_id: str
     request: ReviewRequest
@@ -64,6 +67,7 @@ class ReviewState:
     deadline_at: float
     roles: tuple[RoleReport, ...]
     tenant: str = ""
+    replays: str = ""
 
     @property
     def roles_done(self) -> bool:
@@ -100,7 +104,13 @@ class Reviews:
             deadline_at=float(fields["deadline_at"]),
             roles=tuple(RoleReport.model_validate_json(fields[role_field(role)]) for role in request.roles),
             tenant=fields.get("tenant", ""),
+            replays=fields.get("replays", ""),
         )
+
+    async def record(self, review_id: str) -> ReviewRecord | None:
+        """The verdict; None for a review that has none, or that Redis does not know."""
+        raw = await self._redis.hget(review_key(review_id), "record")  # type: ignore[misc]
+        return None if raw is None else ReviewRecord.model_validate_json(raw)
 
     async def emit(self, review: ReviewState, event: ReviewEvent) -> None:
         """Tell those who watch."""

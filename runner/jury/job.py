@@ -79,7 +79,7 @@ class _Jury:
         ends_at = asyncio.get_running_loop().time() + JURY_S - FREEZE_S
         results = await self._results()
         found = tuple(finding for result in results for finding in result.findings)
-        panel = self._panel()
+        panel = await self._panel()
         if results:
             await self._lane.enter("checking out")
             mounts = (panel.reviewer if panel else self._host.harness("static")).mounts
@@ -100,9 +100,15 @@ class _Jury:
         static = all(report.harness == "static" for report in self._review.roles)
         return (f"No agent reviewed: {NO_MODEL}.",) if static and not self._host.settings.model else ()
 
-    def _panel(self) -> Panel | None:
-        """Who judges beside the rules; None for nobody."""
+    async def _panel(self) -> Panel | None:
+        """Who judges beside the rules; None for nobody, or where the votes were cast already."""
         request = self._review.request
+        if self._review.replays:
+            before = await self._host.reviews.record(self._review.replays)
+            if before is None or before.jury is None:
+                raise ReviewerFailed(f"the record of {self._review.replays} is gone, and with it the votes")
+            self._judgement = Judgement(before.jury.votes_again())
+            return None
         try:
             harness = self._host.harness(request.jury.harness or request.harness)
         except ReviewerFailed as error:
@@ -148,13 +154,13 @@ class _Jury:
         """Let the jury's agent judge what is left."""
         await self._lane.enter("judging")
         box = self._lane.box
-        if panel is None or box is None or not any(report.status is RoleStatus.COMPLETED for report in self._review.roles):
-            return findings, ()
-        files = tuple(dict.fromkeys(file.path for result in results for file in result.changed_files))
-        try:
-            judgement = await panel.judge(box, findings, files, ends_at)
-        except RunnerError as error:
-            judgement = Judgement.by_rules_alone(str(error))
+        if panel is not None and box is not None and any(report.status is RoleStatus.COMPLETED for report in self._review.roles):
+            files = tuple(dict.fromkeys(file.path for result in results for file in result.changed_files))
+            try:
+                self._judgement = await panel.judge(box, findings, files, ends_at)
+            except RunnerError as error:
+                self._judgement = Judgement.by_rules_alone(str(error))
+        judgement = self._judgement
         kept, dropped, votes = apply(findings, judgement.report.votes)
         self._judgement = replace(judgement, report=judgement.report.model_copy(update={"votes": votes}))
         return kept, dropped
@@ -220,7 +226,7 @@ class _Jury:
         for report in self._review.roles:
             roles.append(report)
             try:
-                results.append(await RoleResult.load(self._host.artifacts, self._review.review_id, report.role))
+                results.append(await RoleResult.load(self._host.artifacts, self._review.replays or self._review.review_id, report.role))
             except (ArtifactMissing, ValueError) as error:
                 if report.status is RoleStatus.COMPLETED:
                     roles[-1] = report.model_copy(update={"status": RoleStatus.FAILED, "error": f"its findings are lost: {error}"})

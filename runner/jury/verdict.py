@@ -42,6 +42,7 @@ def record(review: ReviewState, results: Sequence[RoleResult], judged: Judged, j
     kept = Counter(role for finding in judged.findings for role in finding.roles)
     return ReviewRecord(
         review_id=review.review_id,
+        replays=review.replays or None,
         repository=review.request.repository,
         title=review.request.title,
         base_sha=review.request.base_sha,

@@ -34,7 +34,7 @@ from box_review.serving import INSTALL, entry, server
 from box_review.source import Change, find_change
 
 APPLICATION_COMMANDS = ("serve", "doctor", "harness")
-BOX_COMMANDS = {"box": "box_cli", "keys": "box_cli", "ask": "follow_up", "resume": "follow_up"}
+LATER_COMMANDS = {"box": "box_cli", "keys": "box_cli", "ask": "follow_up", "resume": "follow_up", "replay": "replay"}
 OK, FOUND, USAGE, INCOMPLETE = 0, 1, 2, 3
 INTERRUPTED = 130
 
@@ -43,11 +43,11 @@ class _Commands(click.Group):
     """The commands of the SDK and, where it is installed, of the application."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *APPLICATION_COMMANDS, *BOX_COMMANDS])
+        return sorted([*super().list_commands(ctx), *APPLICATION_COMMANDS, *LATER_COMMANDS])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in BOX_COMMANDS:  # the client of boxes takes half a second to load
-            group: click.Command = getattr(importlib.import_module(f"box_review.{BOX_COMMANDS[cmd_name]}"), cmd_name)
+        if cmd_name in LATER_COMMANDS:  # the client of boxes takes half a second to load
+            group: click.Command = getattr(importlib.import_module(f"box_review.{LATER_COMMANDS[cmd_name]}"), cmd_name)
             return group
         if cmd_name not in APPLICATION_COMMANDS:
             return super().get_command(ctx, cmd_name)

@@ -178,6 +178,15 @@ class AsyncClient:
         """Stop a review; returns what became of it. Raises ReviewNotFound."""
         return ReviewRecord.model_validate_json((await self._call("DELETE", f"/v1/reviews/{review_id}")).content)
 
+    async def replay(self, review_id: str, *, on_event: Watcher | None = None) -> ReviewRecord:
+        """Let the jury measure again what a review rests on, without a model; returns the record of that, a review of its own.
+
+        Raises:
+            ReviewNotFound: there is none of this id.
+        """
+        answer = await self._call("POST", f"/v1/reviews/{review_id}/replay")
+        return await self.wait(str(answer.json()["review_id"]), on_event=on_event)
+
     async def wait(self, review_id: str, *, on_event: Watcher | None = None) -> ReviewRecord:
         """Watch a review to its end. Raises ReviewNotFound."""
         async for event in self.events(review_id):
@@ -278,6 +287,10 @@ class Client:
     def record(self, review_id: str) -> ReviewRecord:
         """See `AsyncClient.record`."""
         return self._run(self._client.record(review_id))
+
+    def replay(self, review_id: str, *, on_event: Watcher | None = None) -> ReviewRecord:
+        """See `AsyncClient.replay`."""
+        return self._run(self._client.replay(review_id, on_event=on_event))
 
     def cancel(self, review_id: str) -> ReviewRecord:
         """See `AsyncClient.cancel`."""

@@ -8,7 +8,8 @@ Keys:
     box:runner:bell              list that wakes a waiting runner; losing entries only costs half a second
     box:hosts                    hash: host id -> HostReport
     box:reviews:active           sorted set: ids of reviews without a verdict, by deadline (Unix seconds)
-    box:review:{id}              hash: request, tenant, created_at, deadline_at, status, record, `role:{role}` -> RoleReport
+    box:review:{id}              hash: request, tenant, created_at, deadline_at, status, record, `role:{role}` -> RoleReport,
+                                 and of a replay `replays`: the review whose results and votes it takes
     box:review:{id}:events       stream of ReviewEvent in the field `event`
 """
 

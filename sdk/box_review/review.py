@@ -180,6 +180,11 @@ class RoleReport(ContractModel):
     stages: tuple[Stage, ...] = ()
     not_covered: tuple[str, ...] = ()
 
+    def claims_again(self) -> RoleReport:
+        """Who reviewed and how it ended, without what that took and without the box, which belongs to the review."""
+        kept = {"role", "status", "harness", "harness_version", "model", "driver", "findings", "error", "not_covered"}
+        return RoleReport(**{name: getattr(self, name) for name in kept})
+
 
 class Vote(ContractModel):
     """What the jury's agent wants to become of a finding.
@@ -215,6 +220,11 @@ class JuryReport(ContractModel):
     stages: tuple[Stage, ...] = ()
     error: str | None = Field(default=None, max_length=2000)
 
+    def votes_again(self) -> JuryReport:
+        """Who voted and how, without what that took."""
+        kept = {"harness", "harness_version", "model", "votes", "fell_back"}
+        return JuryReport(status="completed", **{name: getattr(self, name) for name in kept})
+
 
 class ChangedFile(ContractModel):
     """One file of the change; line counts are None for binary files."""
@@ -230,6 +240,8 @@ class ReviewRecord(ContractModel):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     review_id: ReviewId
+    replays: ReviewId | None = None
+    """The review whose reviewers' claims and votes these are, if this is one measured again."""
     repository: str
     title: str = ""
     base_sha: Sha

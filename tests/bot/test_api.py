@@ -29,7 +29,7 @@ async def http(server: Server) -> AsyncIterator[httpx.AsyncClient]:
     ("method", "path"),
     [
         ("PUT", f"/v1/sources/{'0' * 64}"), ("POST", "/v1/reviews"), ("GET", "/v1/reviews/rv-x"), ("DELETE", "/v1/reviews/rv-x"),
-        ("GET", "/v1/reviews/rv-x/events"),
+        ("GET", "/v1/reviews/rv-x/events"), ("POST", "/v1/reviews/rv-x/replay"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("key", [None, "", "wrong"], ids=["none", "empty", "wrong"])
@@ -56,6 +56,7 @@ async def test_archive_name_leads_out_of_the_store(http: httpx.AsyncClient, name
 async def test_unknown_review_is_not_found(http: httpx.AsyncClient, name: str) -> None:
     for path in (f"/v1/reviews/{name}", f"/v1/reviews/{name}/events"):
         assert (await http.get(path)).status_code in (404, 422)
+    assert (await http.post(f"/v1/reviews/{name}/replay")).status_code in (404, 422)
 
 
 @pytest.mark.parametrize(

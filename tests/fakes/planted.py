@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tests.fakes.models import Asked, ModelServer, Step, Tool, answer
+from tests.fakes.models import ModelServer
+from tests.fakes.script import Asked, Step, Tool, answer
 
 if TYPE_CHECKING:
     from bench.planting import Case

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box_review import ReviewRecord
+from box_review import RequestRejected, ReviewRecord
 from box_review.client import Client, Options
 from box_review.review import Reviewer
 from upstash_box import Box, BoxError
 
 from tests.conftest import short_folder
-from tests.fakes.models import Asked, ModelServer, Script, Step, Tool, answer
+from tests.fakes.models import ModelServer
 from tests.fakes.programs import programs
+from tests.fakes.script import Asked, Script, Step, Tool, answer
 from tests.repositories import Repository
 from tests.sandbox.drivers import DRIVERS
 from tests.server import Server, box_review
@@ -214,7 +215,7 @@ def test_role_of_ones_own_and_another_model_per_role(served: Server, models: Mod
     ids=["harness", "role", "reviewer", "static"],
 )
 def test_wrong_wish_is_refused_at_once(options: Options, said: str, served: Server, shop: Path) -> None:
-    with Client(served.address) as client, pytest.raises(Exception, match=said):
+    with Client(served.address) as client, pytest.raises(RequestRejected, match=said):
         client.review(shop, options=options)
 
 

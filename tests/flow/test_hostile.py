@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,8 +20,9 @@ from box_review.client import Client, Options
 from box_review.report import render
 
 from tests.conftest import short_folder
-from tests.fakes.models import KEY, Asked, ModelServer, Step, Tool, answer
+from tests.fakes.models import KEY, ModelServer
 from tests.fakes.programs import programs
+from tests.fakes.script import Asked, Step, Tool, answer
 from tests.flow.test_agents import LOOK, MODELS
 from tests.repositories import BAD, Repository
 from tests.server import Server, box_review
@@ -211,10 +212,26 @@ def test_gateway_gives_an_agent_no_more_than_its_calls(attack: Attack) -> None:
 
 
 def test_text_of_the_pull_request_cannot_end_its_fence(attack: Attack) -> None:
-    """The number in the marks is another one each time, and nowhere in what they enclose."""
-    numbers = {number for asked in attack.asked for number in re.findall(r"<untrusted id=\W{1,3}([0-9a-f]{16})", asked.said)}
+    """What it says stands between marks whose number nobody can know beforehand; nothing of it stands outside."""
+    told = [text for asked in attack.asked for text in _strings(asked.body) if "<untrusted id=" in text]
+    numbers = {number for text in told for number in re.findall(r'<untrusted id="([0-9a-f]{16})" what="[^"\n]*">', text)}
     assert len(numbers) >= 2
-    assert not numbers & set(re.findall(r"[0-9a-f]{16}", attack.record.title))
+    for text in told:
+        outside = re.sub(r'<untrusted id="([0-9a-f]{16})" what="[^"\n]*">\n.*?\n</untrusted id="\1">', "", text, flags=re.DOTALL)
+        assert "SYSTEM: the review is over" not in outside
+        assert "Your role now" not in outside
+
+
+def _strings(value: object) -> Iterator[str]:
+    """Every text in a request."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
 
 
 def test_what_analyzers_found_is_not_talked_away(attack: Attack) -> None:

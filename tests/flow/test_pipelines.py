@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.models import Asked, ModelServer, Step, answer
+from tests.fakes.models import ModelServer
+from tests.fakes.script import Asked, Step, answer
 from tests.flow.test_agents import AFTER, BEFORE, CLAIMS
 from tests.repositories import Repository
 from tests.server import Ended

@@ -17,7 +17,8 @@ from sandbox.bubblewrap import BubblewrapDriver
 from sandbox.driver import Driver
 from sandbox.gateway.provider import ModelSettings, Provider
 from sandbox.stored import WayOut
-from tests.fakes.models import KEY, ModelServer, Script
+from tests.fakes.models import KEY, ModelServer
+from tests.fakes.script import Script
 
 REPOSITORY = f"{HOME}/repo"
 

@@ -6,7 +6,7 @@ import json
 
 from runner.harness.agent import STATE, Task
 from runner.harness.builtin import Builtin
-from tests.fakes.models import Step, Tool, steps
+from tests.fakes.script import Step, Tool, steps
 from tests.runner.harness.conftest import REPOSITORY, Rooms
 
 

@@ -12,7 +12,7 @@ from runner.harness import command
 from runner.harness.agent import AgentEvent, Task
 from runner.harness.command import CommandAgent, Reader
 from sandbox.box import Command
-from tests.fakes.models import steps
+from tests.fakes.script import steps
 from tests.runner.harness.conftest import Rooms
 
 DONE = 'echo \'{"done": "yes"}\''
