@@ -34,16 +34,26 @@ def replay(review_id: str, as_json: bool, quiet: bool) -> None:
             after = client.replay(review_id, on_event=progress.show)
         found = differences(before, after)
         for difference in found:
-            click.echo(difference.model_dump_json() if as_json else for_terminal(_line(difference)))
+            for line in [difference.model_dump_json()] if as_json else _lines(difference):
+                click.echo(for_terminal(line))
         if not as_json:
             _conclude(before, after, found)
-        failed = after.jury is None or after.jury.status != "completed"
-        sys.exit(INCOMPLETE if failed else FOUND if found else OK)
+        sys.exit(INCOMPLETE if _less(before, after) else FOUND if found else OK)
 
 
-def _line(difference: Difference) -> str:
+def _less(before: ReviewRecord, after: ReviewRecord) -> bool:
+    """True if the replay could not measure all that the review did."""
+    unmeasured = after.jury is None or after.jury.status != "completed"
+    return unmeasured or (before.status is ReviewStatus.COMPLETED is not after.status)
+
+
+def _lines(difference: Difference) -> tuple[str, ...]:
     place = f"{difference.path}:{difference.line}"
-    return f"{difference.finding}  {place}  {difference.title}\n    before: {difference.before}\n    now:    {difference.after}"
+    return (
+        f"{difference.finding}  {place}  {difference.title}",
+        f"    before: {difference.before}",
+        f"    now:    {difference.after}",
+    )
 
 
 def _conclude(before: ReviewRecord, after: ReviewRecord, found: tuple[Difference, ...]) -> None:
@@ -55,6 +65,6 @@ def _conclude(before: ReviewRecord, after: ReviewRecord, found: tuple[Difference
         measured = f"{jury.rechecked} findings' evidence collected again, {jury.proofs} reproducers run again"
         came = f"{len(found)} of {number} came out otherwise" if found else f"all {number} findings came out as before"
         click.echo(f"{came} ({measured}).")
-    if after.status is not ReviewStatus.COMPLETED and before.status is ReviewStatus.COMPLETED:
+    if _less(before, after):
         click.echo(for_terminal(f"The replay is incomplete: {jury.error if jury and jury.error else after.summary}"))
     click.echo(f"Its record: {after.review_id}")

@@ -26,6 +26,7 @@ class Replayed:
     server: Server
     models: ModelServer
     record: ReviewRecord
+    source: Path
 
     def again(self, *options: str) -> Ended:
         where = {"BOX_REVIEW_URL": self.server.url, "BOX_REVIEW_API_KEY": self.server.address.api_key}
@@ -46,7 +47,8 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayed]:
             with Client(server.address) as client:
                 record = client.review(made.path)
             assert record.status == "completed", record.model_dump_json(indent=1)
-            yield Replayed(server, models, record)
+            [source] = (server.data_dir / "artifacts" / "sources").iterdir()
+            yield Replayed(server, models, record, source)
 
 
 def test_replay_comes_to_the_same_without_a_model(reviewed: Replayed) -> None:
@@ -94,9 +96,9 @@ def test_what_comes_out_otherwise_is_shown(reviewed: Replayed) -> None:
         file.write_text(kept)
     [proven] = [finding for finding in reviewed.record.findings if finding.title == "The first price is left out"]
     assert (told.code, as_json.code) == (1, 1), told.err
-    assert f"{proven.id}  cart.py:2  The first price is left out\n    before: critical, proven\n    now:    dropped (refuted" in told.out
+    assert f"{proven.id}  cart.py:2  The first price is left out\n    before: critical, proven, folded\n    now:    dropped (refuted" in told.out
     lines = {line["finding"]: line for line in map(json.loads, as_json.out.splitlines())}
-    assert lines[proven.id]["before"] == "critical, proven"
+    assert lines[proven.id]["before"] == "critical, proven, folded"
     assert f"{len(lines)} of " in told.out
 
 
@@ -131,8 +133,7 @@ def test_what_cannot_be_replayed_is_told(reviewed: Replayed, tmp_path: Path) -> 
 
 
 def test_review_under_way_and_one_without_its_source_are_not_replayed(reviewed: Replayed) -> None:
-    address = reviewed.server.address
-    source = next((reviewed.server.data_dir / "artifacts" / "sources").iterdir())
+    address, source = reviewed.server.address, reviewed.source
     with httpx.Client(base_url=address.url, headers={"X-Box-Api-Key": address.api_key}, timeout=10) as http:
         request = {
             "repository": "x", "source": source.name.partition(".")[0], "base_sha": reviewed.record.base_sha,
