@@ -14,20 +14,10 @@ from typing import Any
 from box_review import Finding
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from runner.errors import ReviewerFailed
 from runner.evidence.survey import Survey
 
 _TEXT = 8000
 _LISTED = 20_000
-
-
-def role_words() -> tuple[str, ...]:
-    """The roles that there are words for."""
-    return tuple(
-        sorted(
-            file.name.removesuffix(".md") for file in resources.files("prompts").joinpath("roles").iterdir() if file.name.endswith(".md")
-        )
-    )
 
 
 def instructions(role: str, guidance: str) -> str:
@@ -35,13 +25,8 @@ def instructions(role: str, guidance: str) -> str:
     return _render("instructions.md.j2", role=role, guidance=guidance)
 
 
-def review(role: str, own_words: str, title: str, survey: Survey, evidence: Sequence[Finding], nonce: str = "") -> str:
-    """A reviewer's task.
-
-    Raises:
-        ReviewerFailed: there are no words for this role, neither here nor with the request.
-    """
-    words = own_words or _words(role)
+def review(role: str, words: str, title: str, survey: Survey, evidence: Sequence[Finding], nonce: str = "") -> str:
+    """A reviewer's task; `words` say what is looked for in this role."""
     callers = [f"{use.path}:{use.line}: {use.text}  (uses {use.name})" for use in survey.callers]
     found = [f"{number}. {item.path}:{item.start_line} {item.topic}: {item.title}" for number, item in enumerate(evidence, 1)]
     values = {
@@ -104,14 +89,6 @@ def _bounded(lines: Sequence[str]) -> list[str]:
             return [*kept, f"… and {len(lines) - len(kept)} more"]
         kept.append(line)
     return kept
-
-
-def _words(role: str) -> str:
-    if role not in role_words():
-        raise ReviewerFailed(
-            f"there are no words for the role {role!r}; there are {', '.join(role_words())}; give instructions for one of your own"
-        )
-    return resources.files("prompts").joinpath("roles", f"{role}.md").read_text(encoding="utf-8")
 
 
 def _render(name: str, *, nonce: str = "", **values: object) -> str:

@@ -28,9 +28,10 @@ from runner.evidence.toolbox import build_toolbox
 from runner.harness.builtin import Builtin
 from runner.harness.contract import Harness
 from runner.harness.install import installed
-from runner.harness.reviewer import AgentReviewer
+from runner.harness.reviewer import AgentReviewer, Common
 from runner.harness.static import StaticHarness
 from runner.reviews import Reviews, ReviewState
+from runner.roles import read_roles
 from runner.settings import RunnerSettings
 from sandbox.box import Box, BoxSpec, Mount
 from sandbox.bubblewrap import BubblewrapDriver
@@ -119,7 +120,7 @@ async def open_host(settings: RunnerSettings, redis: ArqRedis, harnesses: Mappin
         harnesses: ways to review beside the built-in ones.
 
     Raises:
-        HostMisconfigured: the driver asked for does not exist.
+        HostMisconfigured: a setting cannot be used, e.g. a driver that does not exist.
         SandboxError: boxes cannot be made here, or another runner holds the data directory.
     """
     data = settings.box_data_dir
@@ -127,13 +128,15 @@ async def open_host(settings: RunnerSettings, redis: ArqRedis, harnesses: Mappin
         toolbox = await asyncio.to_thread(build_toolbox, data / "tools")
     except EvidenceError as error:
         raise HostMisconfigured(str(error)) from error
+    roles = await asyncio.to_thread(read_roles, settings.box_roles_dir)
     static = StaticHarness(toolbox)
     agents = await asyncio.to_thread(installed, settings.harness_dir)
     async with open_driver(settings) as driver:
         driver.keep_ready(settings.box_standby)
         artifacts = Artifacts(settings.artifacts_url)
         agents["builtin"] = Builtin(driver.gateway)
-        reviewers = {name: AgentReviewer(agent, toolbox, driver.gateway, artifacts, settings.model) for name, agent in agents.items()}
+        common = Common(toolbox, driver.gateway, artifacts, settings.model, roles)
+        reviewers = {name: AgentReviewer(agent, common) for name, agent in agents.items()}
         if settings.harness not in {static.name, *reviewers, *(harnesses or {})}:
             raise HostMisconfigured(
                 f"BOX_HARNESS: this host has no {settings.harness!r}; it has {', '.join(sorted([static.name, *reviewers]))}; "

@@ -44,6 +44,7 @@ class RunnerSettings(BaseSettings):
         box_harness: what reviews where nothing else is said; `auto`: `builtin` if there is a model to ask, else `static`.
         box_harness_dir: where the programs of agents lie; None: in the data directory.
         box_budget_usd: the most that one review may cost, also where it asks for more; None for no bound.
+        box_roles_dir: a folder with roles of your own, `ROLE.md` each; None for none.
         box_prices: a file with prices of models beside those that are known, in the form of `sandbox/gateway/prices.toml`.
         github_api_url: where boxes' GitHub tokens are for.
         box_retention_s: how long the frozen boxes of a review are kept.
@@ -75,6 +76,7 @@ class RunnerSettings(BaseSettings):
     box_harness: str = "auto"
     box_harness_dir: Path | None = None
     box_budget_usd: Annotated[float, Field(gt=0)] | None = None
+    box_roles_dir: Path | None = None
     box_prices: Path | None = None
     github_api_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")] = "https://api.github.com"
     box_retention_s: Annotated[float, Field(ge=60)] = 7 * 24 * 3600.0

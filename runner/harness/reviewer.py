@@ -53,20 +53,39 @@ class Brief:
     ends_at: float
 
 
-class AgentReviewer(Harness):
-    """Args: the agent; what collects evidence; the gateway to models; where transcripts go; the host's own choice of a model."""
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What all agents of a host work with.
 
-    def __init__(self, agent: Agent, toolbox: Toolbox, gateway: Gateway, artifacts: Artifacts, default_model: str) -> None:
+    Args:
+        toolbox: collects evidence.
+        gateway: to models.
+        artifacts: where transcripts go.
+        default_model: asked where a review names none; empty for none.
+        roles: what each role looks for, in words.
+    """
+
+    toolbox: Toolbox
+    gateway: Gateway
+    artifacts: Artifacts
+    default_model: str
+    roles: Mapping[str, str]
+
+
+class AgentReviewer(Harness):
+    """Args: the agent, and what it shares with others of this host."""
+
+    def __init__(self, agent: Agent, common: Common) -> None:
         self.name, self.version, self.agent = agent.name, agent.version, agent
-        self.mounts = (*mounts(toolbox), *agent.mounts)
-        self._gateway, self._artifacts, self._default_model = gateway, artifacts, default_model
+        self.mounts = (*mounts(common.toolbox), *agent.mounts)
+        self._common = common
 
     def roles(self) -> tuple[str, ...]:
-        return briefing.role_words()
+        return tuple(self._common.roles)
 
     def model(self, wanted: str) -> str:
         """The model to ask. Raises ReviewerFailed if there is none, or the agent cannot ask it."""
-        model = wanted or self._default_model
+        model = wanted or self._common.default_model
         if not model:
             raise ReviewerFailed(f"{self.name} needs a model; name one, or set BOX_MODEL on this host")
         try:
@@ -77,24 +96,24 @@ class AgentReviewer(Harness):
 
     async def ask(self, box: Box, brief: Brief, read: Callable[[str], Awaitable[T]], save: tuple[str, str]) -> Answer[T]:
         """Let the agent work in a box that holds the checkout; what it says is kept as the transcript of `save`: review and lane."""
-        dialogue = Dialogue(self.agent, box, self._gateway, brief.allowance, brief.ends_at)
+        dialogue = Dialogue(self.agent, box, self._common.gateway, brief.allowance, brief.ends_at)
         task = Task(brief.prompt, brief.model, folder=REPOSITORY, instructions=brief.instructions, json_schema=brief.schema)
         try:
             return await dialogue.ask(task, read)
         finally:
-            await dialogue.transcript.save(self._artifacts, *save)
+            await dialogue.transcript.save(self._common.artifacts, *save)
 
     async def review(self, assignment: Assignment) -> RoleResult:
         request, role = assignment.request, assignment.role
         wanted = request.reviewer(role)
-        model = self.model(wanted.model)
+        model, words = self.model(wanted.model), wanted.instructions or self._words(role)
         await assignment.lane.enter("evidence")
         report, seen = await self._look(assignment)
         found, dropped = findings_for(role, report) if report is not None else ((), ())
         await assignment.lane.enter("reviewing", f"{self.name} {self.version}".strip() + f", {model}")
         share = None if request.budget_usd is None else request.budget_usd * (1 - JURY_SHARE) / len(request.roles)
         brief = Brief(
-            prompt=briefing.review(role, wanted.instructions, request.title, seen, found),
+            prompt=briefing.review(role, words, request.title, seen, found),
             instructions=briefing.instructions(role, request.instructions),
             schema=SCHEMA,
             model=model,
@@ -119,6 +138,14 @@ class AgentReviewer(Harness):
             late = asyncio.get_running_loop().time() >= brief.ends_at
             raise ReviewerFailed(answer.problem, partial=result, status=RoleStatus.TIMED_OUT if late else RoleStatus.FAILED)
         return result
+
+    def _words(self, role: str) -> str:
+        known = self._common.roles
+        if role not in known:
+            raise ReviewerFailed(
+                f"there are no words for the role {role!r}; there are {', '.join(known)}; give instructions for one of your own"
+            )
+        return known[role]
 
     async def _look(self, assignment: Assignment) -> tuple[Report | None, Survey]:
         """Evidence, where analyzers speak for the role, and the survey. Raises ReviewerFailed."""

@@ -23,6 +23,8 @@ class StaticHarness(Harness):
         return ROLES
 
     async def review(self, assignment: Assignment) -> RoleResult:
+        if assignment.role not in ROLES:
+            raise ReviewerFailed(f"no analyzer speaks for the role {assignment.role!r}; it needs an agent")
         await assignment.lane.enter("evidence")
         try:
             report = await collect(

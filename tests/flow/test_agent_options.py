@@ -139,3 +139,17 @@ def test_key_of_ones_own_is_refused_and_a_run_may_have_a_bound(served: Server) -
             box.agent.run(prompt="Review.", options={"maxBudgetUsd": CALL_USD / 10})
     finally:
         box.delete()
+
+
+def test_role_that_the_operator_added_reviews_in_his_words(models: ModelServer, shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "money.md").write_text("Look for money that is lost; you work for quality too.\n")
+    where = {"BOX_MODEL": "openai/scripted", "BOX_ROLES_DIR": str(tmp_path)}
+    before = len(models.asked)
+    for folder in short_folder():
+        with Server(folder / "data", **models.environment, **where) as server:
+            done = command(server, "review", shop, "--role", "money", "--format", "json", "-q")
+            refused = command(server, "review", shop, "--role", "money", "--harness", "static", "-q", "--format", "json")
+    record = ReviewRecord.model_validate_json(done.out)
+    assert (record.status, record.roles[0].role) == ("completed", "money"), done.err
+    assert any("Look for money that is lost" in asked.said for asked in models.asked[before:])
+    assert "no analyzer speaks for the role 'money'" in refused.out + refused.err

@@ -96,7 +96,10 @@ def test_what_comes_out_otherwise_is_shown(reviewed: Replayed) -> None:
         file.write_text(kept)
     [proven] = [finding for finding in reviewed.record.findings if finding.title == "The first price is left out"]
     assert (told.code, as_json.code) == (1, 1), told.err
-    assert f"{proven.id}  cart.py:2  The first price is left out\n    before: critical, proven, folded\n    now:    dropped (refuted" in told.out
+    assert (
+        f"{proven.id}  cart.py:2  The first price is left out\n    before: critical, proven, folded\n    now:    dropped (refuted"
+        in told.out
+    )
     lines = {line["finding"]: line for line in map(json.loads, as_json.out.splitlines())}
     assert lines[proven.id]["before"] == "critical, proven, folded"
     assert f"{len(lines)} of " in told.out
