@@ -142,9 +142,7 @@ class AgentReviewer(Harness):
     def _words(self, role: str) -> str:
         known = self._common.roles
         if role not in known:
-            raise ReviewerFailed(
-                f"there are no words for the role {role!r}; there are {', '.join(known)}; give instructions for one of your own"
-            )
+            raise ReviewerFailed(f"no words for the role {role!r}; there are {', '.join(known)}; give instructions for one of your own")
         return known[role]
 
     async def _look(self, assignment: Assignment) -> tuple[Report | None, Survey]:
