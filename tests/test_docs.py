@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from box_review import ReviewRecord
+from box_review.config import RepoConfig, read_config
 from box_review.report import render
 
 from bot.settings import BotSettings
@@ -21,6 +22,16 @@ SCHEMA = ROOT / "docs" / "review-record.schema.json"
 
 def test_published_schema_is_the_models_own() -> None:
     assert json.loads(SCHEMA.read_text()) == ReviewRecord.model_json_schema()
+
+
+def test_published_config_schema_is_the_models_own() -> None:
+    assert json.loads((ROOT / "docs" / "config.schema.json").read_text()) == RepoConfig.model_json_schema()
+
+
+def test_config_in_the_docs_is_valid() -> None:
+    text = (ROOT / "docs" / "config.md").read_text()
+    [shown] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert read_config(shown.encode()).model_fields_set == RepoConfig.model_fields.keys()
 
 
 @pytest.mark.parametrize("made", [record, hostile_record])

@@ -24,17 +24,27 @@ import click
 
 from box_review import __version__
 from box_review.client import Client, Options
-from box_review.errors import BoxReviewError, InputError, RequestRejected, ServerMissing
+from box_review.config import FILE as CONFIG_FILE
+from box_review.config import MOST_BYTES as CONFIG_BYTES
+from box_review.config import RepoConfig, read_config
+from box_review.errors import BoxReviewError, ConfigInvalid, InputError, RequestRejected, ServerMissing
 from box_review.finding import Severity
 from box_review.progress import Progress
 from box_review.report import FORMATS, render
 from box_review.review import DEFAULT_ROLES, Reviewer, ReviewRecord, ReviewStatus
 from box_review.sanitize import for_terminal
 from box_review.serving import INSTALL, entry, server
-from box_review.source import Change, find_change
+from box_review.source import Change, find_change, read_base
 
 APPLICATION_COMMANDS = ("serve", "doctor", "harness")
-LATER_COMMANDS = {"box": "box_cli", "keys": "box_cli", "ask": "follow_up", "resume": "follow_up", "replay": "replay"}
+LATER_COMMANDS = {
+    "box": "box_cli",
+    "keys": "box_cli",
+    "ask": "follow_up",
+    "resume": "follow_up",
+    "replay": "replay",
+    "config": "config_cli",
+}
 OK, FOUND, USAGE, INCOMPLETE = 0, 1, 2, 3
 INTERRUPTED = 130
 
@@ -76,29 +86,26 @@ def main() -> None:
 @click.option(
     "--fail-on",
     type=click.Choice([*(severity.value for severity in Severity), "never"]),
-    default=Severity.HIGH.value,
-    show_default=True,
-    help="Exit with 1 if a finding is at least this severe.",
+    help="Exit with 1 if a finding is at least this severe.  [default: high]",
 )
 @click.option("--driver", default="auto", show_default=True, help="What isolates the boxes; `box-review doctor` lists them.")
-@click.option(
-    "--harness", default="auto", show_default=True, help="What reviews: builtin, claude-code, codex, opencode, or static (analyzers only)."
-)
-@click.option("--model", default="", metavar="MODEL", help="anthropic/NAME, openai/NAME, responses/NAME or NAME.  [default: the host's]")
+@click.option("--harness", help="What reviews: builtin, claude-code, codex, opencode, or static (analyzers only).  [default: auto]")
+@click.option("--model", metavar="MODEL", help="anthropic/NAME, openai/NAME, responses/NAME or NAME.  [default: the host's]")
 @click.option(
     "--fallback-model", "fallback_models", multiple=True, metavar="MODEL", help="Asked when the model stays overloaded; repeatable."
 )
 @click.option(
     "--budget", "budget_usd", type=click.FloatRange(min=0, min_open=True), metavar="USD", help="What the review may cost at most."
 )
-@click.option("--jury", "jury", default="", metavar="HARNESS[:MODEL]", help="What judges.  [default: as the reviewers]")
-@click.option("--instructions", default="", metavar="TEXT", help="What all agents are told besides.")
-@click.option(
-    "--timeout", type=click.FloatRange(min=1, max=86400), default=900, show_default=True, metavar="SECONDS", help="Time the reviewers have."
-)
+@click.option("--jury", "jury", metavar="HARNESS[:MODEL]", help="What judges.  [default: as the reviewers]")
+@click.option("--instructions", metavar="TEXT", help="What all agents are told besides.")
+@click.option("--timeout", type=click.FloatRange(min=1, max=86400), metavar="SECONDS", help="Time the reviewers have.  [default: 900]")
+@click.option("--no-config", is_flag=True, help="Leave .github/box-review.yml of the base aside.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress on standard error.")
 def review_command(path: Path, **given: Any) -> None:
     """Review the commits of a local git repository between base and head.
+
+    What no option decides, .github/box-review.yml of the base does.
 
     Uses the server at BOX_REVIEW_URL (with BOX_REVIEW_API_KEY) or starts one of its own for as long as it takes.
 
@@ -119,49 +126,70 @@ class _Wish:
     roles: Sequence[str]
     form: str
     output: Path | None
-    fail_on: str
+    fail_on: str | None
     driver: str
-    harness: str
-    model: str
+    harness: str | None
+    model: str | None
     fallback_models: Sequence[str]
     budget_usd: float | None
-    jury: str
-    instructions: str
-    timeout: float
+    jury: str | None
+    instructions: str | None
+    timeout: float | None
+    no_config: bool
     quiet: bool
 
-    def options(self) -> Options:
-        """What the server is asked."""
-        return Options(
-            roles=tuple(dict.fromkeys(self.roles)) or DEFAULT_ROLES,
-            harness=self.harness,
-            model=self.model,
-            fallback_models=tuple(self.fallback_models),
-            budget_usd=self.budget_usd,
-            jury=Reviewer(harness=self.jury.partition(":")[0], model=self.jury.partition(":")[2]),
-            instructions=self.instructions,
-            driver=self.driver,
-            timeout_s=self.timeout,
-            fail_on=None if self.fail_on == "never" else Severity(self.fail_on),
-        )
+    def options(self, config: RepoConfig) -> Options:
+        """What the server is asked: what was given, then what the repository's owners decided, then what is usual."""
+        given: dict[str, Any] = {
+            "roles": tuple(dict.fromkeys(self.roles)) or None,
+            "harness": self.harness,
+            "model": self.model,
+            "fallback_models": tuple(self.fallback_models) or None,
+            "budget_usd": self.budget_usd,
+            "jury": None if self.jury is None else Reviewer(harness=self.jury.partition(":")[0], model=self.jury.partition(":")[2]),
+            "instructions": self.instructions,
+            "driver": self.driver,
+            "timeout_s": self.timeout,
+        }
+        decided = config.options() | {name: value for name, value in given.items() if value is not None}
+        if self.fail_on is not None:
+            decided["fail_on"] = None if self.fail_on == "never" else Severity(self.fail_on)
+        # A repository that says what its reviewers are does not say it of roles that this review leaves out.
+        roles = decided.get("roles", DEFAULT_ROLES)
+        if self.roles and "reviewers" in decided:
+            decided["reviewers"] = {role: reviewer for role, reviewer in decided["reviewers"].items() if role in roles}
+        return Options(**decided)
 
 
 def _review(wish: _Wish) -> int:
     _check_output(wish.output)
     change = find_change(wish.path, wish.base, wish.head)
+    config = RepoConfig() if wish.no_config else _config(change)
+    options = wish.options(config)
     if not wish.quiet:
-        _say_what(change)
+        _say_what(change, config)
     with server(wish.driver) as address, Client(address) as client, Progress(quiet=wish.quiet) as progress:
-        record = client.review_change(change, options=wish.options(), on_event=progress.show)
+        record = client.review_change(change, options=options, on_event=progress.show)
     _print(record, wish)
-    return _exit_code(record, wish.options().fail_on)
+    return _exit_code(record, options.fail_on)
 
 
-def _say_what(change: Change) -> None:
+def _config(change: Change) -> RepoConfig:
+    """What the base says. Raises InputError if that cannot be read."""
+    text = read_base(change, CONFIG_FILE, CONFIG_BYTES)
+    try:
+        return RepoConfig() if text is None else read_config(text, f"{CONFIG_FILE} of {change.base}")
+    except ConfigInvalid as error:
+        raise InputError(f"{error}\n(--no-config reviews without it)") from error
+
+
+def _say_what(change: Change, config: RepoConfig) -> None:
     click.echo(
         for_terminal(f"Reviewing {change.name}: {change.head} ({change.head_sha[:12]}) against {change.base} ({change.base_sha[:12]})"),
         err=True,
     )
+    if config.model_fields_set:
+        click.echo(for_terminal(f"Using {CONFIG_FILE} of {change.base}: {', '.join(sorted(config.model_fields_set))}"), err=True)
     if change.uncommitted:
         plural = "s" if change.uncommitted != 1 else ""
         click.echo(f"Note: {change.uncommitted} file{plural} with uncommitted changes; only commits are reviewed.", err=True)
@@ -230,7 +258,8 @@ def _interrupt(_: int, __: FrameType | None) -> None:
 
 
 def _fail(error: BoxReviewError, code: int) -> NoReturn:
-    click.echo(f"box-review: {for_terminal(str(error))}", err=True)
+    for number, line in enumerate(str(error).splitlines() or [""]):
+        click.echo(f"{'  ' if number else 'box-review: '}{for_terminal(line)}", err=True)
     sys.exit(code)
 
 

@@ -2,7 +2,8 @@
 
 BoxReviewError
 ├── InputError (ValueError)        yours: a path, ref, option or file that cannot be used
-│   └── NotARepository
+│   ├── NotARepository
+│   └── ConfigInvalid              `.github/box-review.yml` says something that cannot be; `problems` has each with its line
 ├── ServerMissing                  the application `box-review` is not installed beside the SDK
 ├── ServerUnavailable              no server answered, or it went away
 ├── RequestRejected                the server refused; `status_code` says how
@@ -23,6 +24,18 @@ class InputError(BoxReviewError, ValueError):
 
 class NotARepository(InputError):
     """The path given is not inside a git repository."""
+
+
+class ConfigInvalid(InputError):
+    """A repository's own settings cannot be used.
+
+    Attributes:
+        problems: line and sentence of each.
+    """
+
+    def __init__(self, name: str, problems: list[tuple[int, str]]) -> None:
+        super().__init__("\n".join(f"{name}:{line}: {said}" for line, said in problems))
+        self.problems = tuple(problems)
 
 
 class ServerMissing(BoxReviewError):

@@ -94,6 +94,22 @@ def find_change(path: Path, base: str | None = None, head: str | None = None) ->
     )
 
 
+def read_base(change: Change, name: str, most_bytes: int) -> bytes | None:
+    """A file as the base has it; None where there is none. Raises InputError if it is no plain file or too large."""
+    listed = _git(change.repository, "ls-tree", "--full-tree", "-l", "-z", change.base_sha, "--", name).rstrip("\0")
+    if not listed:
+        return None
+    mode, _, sha, size = listed.partition("\t")[0].split()
+    if mode not in ("100644", "100755"):
+        raise InputError(f"{name} of {change.base} is no plain file")
+    if int(size) > most_bytes:
+        raise InputError(f"{name} of {change.base} has {size} bytes; {most_bytes} are allowed")
+    answer = _attempt(["-C", str(change.repository), "cat-file", "blob", sha])
+    if answer.returncode != 0:
+        raise InputError(f"git could not read {name} of {change.base}: {_reason(answer.stderr)}")
+    return answer.stdout
+
+
 @contextlib.contextmanager
 def pack(change: Change) -> Iterator[Source]:
     """The archive of a change, for as long as the context lasts. Raises InputError if git cannot give the objects."""

@@ -1,0 +1,151 @@
+"""`.github/box-review.yml`: how a repository's owners want it reviewed. `docs/config.md` shows it.
+
+It is always read from the base of a change, never from its head: who proposes a change does not decide how it is looked at.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError
+
+from box_review.errors import ConfigInvalid
+from box_review.finding import ContractModel, Role, Severity
+from box_review.review import Reviewer
+
+FILE = ".github/box-review.yml"
+MOST_BYTES, DEEPEST = 65_536, 20
+_BEGIN = (yaml.BlockMappingStartToken, yaml.BlockSequenceStartToken, yaml.FlowMappingStartToken, yaml.FlowSequenceStartToken)
+_END = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
+
+Model = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class RepoConfig(ContractModel):
+    """What stands in the file; what is left out is decided by the caller or the server. For each see `ReviewRequest`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", title=FILE)
+
+    roles: tuple[Role, ...] | None = Field(default=None, min_length=1, max_length=16, description="Reviewers to run, side by side.")
+    harness: str | None = Field(default=None, min_length=1, max_length=64, description="What reviews: static, builtin, claude-code, …")
+    model: Model | None = Field(default=None, description="anthropic/NAME, openai/NAME, responses/NAME or NAME.")
+    fallback_models: tuple[Model, ...] | None = Field(default=None, max_length=8, description="Asked when the model stays overloaded.")
+    budget_usd: float | None = Field(default=None, strict=True, gt=0, le=10_000, description="What a review may cost at most.")
+    timeout_minutes: float | None = Field(default=None, strict=True, gt=0, le=1440, description="Time the reviewers have.")
+    reviewers: dict[Role, Reviewer] | None = Field(default=None, max_length=16, description="Reviewers that differ, by role.")
+    jury: Reviewer | None = Field(default=None, description="What drives the jury.")
+    instructions: str | None = Field(default=None, max_length=20_000, description="What all agents are told besides.")
+    fail_on: Severity | Literal["never"] | None = Field(default=None, description="Severity from which the conclusion is failure.")
+    max_comments: int | None = Field(default=None, strict=True, ge=0, le=500, description="Findings beyond this many are listed folded.")
+
+    def options(self) -> dict[str, Any]:
+        """What it decides, by the names of `box_review.client.Options`."""
+        decided = {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
+        if "timeout_minutes" in decided:
+            decided["timeout_s"] = 60 * decided.pop("timeout_minutes")
+        if decided.get("fail_on") == "never":
+            decided["fail_on"] = None
+        return decided
+
+
+def read_config(text: bytes, name: str = FILE) -> RepoConfig:
+    """What a file says; an empty one says nothing.
+
+    Raises:
+        ConfigInvalid: with every problem and its line.
+    """
+    if len(text) > MOST_BYTES:
+        raise ConfigInvalid(name, [(1, f"the file has more than {MOST_BYTES} bytes")])
+    try:
+        node = _node(text.decode("utf-8-sig"), name)
+        value = {} if node is None else _Loader("").construct_document(node)
+    except UnicodeDecodeError as error:
+        raise ConfigInvalid(name, [(text.count(b"\n", 0, error.start) + 1, "the file is no UTF-8")]) from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise ConfigInvalid(name, [(mark.line + 1 if mark else 1, f"this is no YAML: {error.problem or error.context}")]) from error
+    except yaml.YAMLError as error:
+        raise ConfigInvalid(name, [(1, f"this is no YAML: {str(error).splitlines()[0]}")]) from error
+    if not isinstance(value, dict):
+        raise ConfigInvalid(name, [(1, "the file must hold keys and values, e.g. `roles: [security]`")])
+    try:
+        return RepoConfig.model_validate(value)
+    except ValidationError as error:
+        problems = [(_line(node, problem["loc"]), _sentence(problem)) for problem in error.errors(include_url=False)]
+        raise ConfigInvalid(name, sorted(problems)) from error
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml comes without types
+    """Plain words mean what they do in YAML 1.2: `yes` is a word, `1:59` is no number of seconds, and numbers are of bounded length."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+
+for _kind, _form, _first in (
+    ("bool", r"true|false", "tf"),
+    ("null", r"null|~|", ["n", "~", ""]),
+    ("int", r"-?(0|[1-9]\d{0,14})", "-0123456789"),
+    ("float", r"-?\d{1,15}\.\d{1,15}", "-0123456789"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"^(?:{_form})$"), list(_first))
+
+
+def _node(text: str, name: str) -> yaml.Node | None:
+    """The one document of a text. Aliases are refused, which could make few lines stand for millions; so are keys that stand twice."""
+    depth = 0
+    for token in yaml.scan(text, Loader=_Loader):
+        depth += isinstance(token, _BEGIN) - isinstance(token, _END)
+        if depth > DEEPEST:
+            raise ConfigInvalid(name, [(token.start_mark.line + 1, "this is nested too deeply")])
+        if isinstance(token, yaml.AliasToken | yaml.AnchorToken | yaml.TagToken):
+            raise ConfigInvalid(name, [(token.start_mark.line + 1, "anchors, aliases and tags are not supported; write it out")])
+    node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
+    for mapping in _mappings(node):
+        seen: set[str] = set()
+        for key, _ in mapping.value:
+            word = str(key.value)
+            if word in seen:
+                raise ConfigInvalid(name, [(key.start_mark.line + 1, f"the key {word!r} stands here a second time")])
+            seen.add(word)
+    return node
+
+
+def _mappings(node: yaml.Node | None) -> Iterator[yaml.MappingNode]:
+    left = [node]
+    while left:
+        one = left.pop()
+        if isinstance(one, yaml.MappingNode):
+            yield one
+            left += [part for pair in one.value for part in pair]
+        elif isinstance(one, yaml.SequenceNode):
+            left += one.value
+
+
+def _line(node: yaml.Node | None, place: Sequence[int | str]) -> int:
+    """The line of what a place leads to, or of the last on the way that is there."""
+    line = 1
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1 if node is not None and node.start_mark else line
+    return line
+
+
+def _sentence(problem: Any) -> str:
+    """What is wrong, and what would be right."""
+    place = [str(part) for part in problem["loc"] if part != "[key]"]
+    name = ".".join(place)
+    if problem["type"] == "extra_forbidden":
+        known = (Reviewer if len(place) > 1 else RepoConfig).model_fields
+        near = difflib.get_close_matches(place[-1], known, 1)
+        return f"{name}: there is no such key; " + (f"is {near[0]!r} meant?" if near else f"there are {', '.join(known)}")
+    return f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {str(problem['input'])[:80]!r}"
