@@ -25,16 +25,16 @@ import click
 from box_review import __version__
 from box_review.client import Client, Options
 from box_review.config import FILE as CONFIG_FILE
-from box_review.config import MOST_BYTES as CONFIG_BYTES
-from box_review.config import RepoConfig, read_config
+from box_review.config import RepoConfig, base_config
 from box_review.errors import BoxReviewError, ConfigInvalid, InputError, RequestRejected, ServerMissing
 from box_review.finding import Severity
 from box_review.progress import Progress
 from box_review.report import FORMATS, render
-from box_review.review import DEFAULT_ROLES, Reviewer, ReviewRecord, ReviewStatus
+from box_review.review import DEFAULT_ROLES, Reviewer, ReviewRecord
 from box_review.sanitize import for_terminal
 from box_review.serving import INSTALL, entry, server
-from box_review.source import Change, find_change, read_base
+from box_review.source import Change, find_change
+from box_review.verdict import INCOMPLETE, USAGE, exit_code
 
 APPLICATION_COMMANDS = ("serve", "doctor", "harness")
 LATER_COMMANDS = {
@@ -45,7 +45,6 @@ LATER_COMMANDS = {
     "replay": "replay",
     "config": "config_cli",
 }
-OK, FOUND, USAGE, INCOMPLETE = 0, 1, 2, 3
 INTERRUPTED = 130
 
 
@@ -164,23 +163,17 @@ class _Wish:
 def _review(wish: _Wish) -> int:
     _check_output(wish.output)
     change = find_change(wish.path, wish.base, wish.head)
-    config = RepoConfig() if wish.no_config else _config(change)
+    try:
+        config = RepoConfig() if wish.no_config else base_config(change)
+    except ConfigInvalid as error:
+        raise InputError(f"{error}\n(--no-config reviews without it)") from error
     options = wish.options(config)
     if not wish.quiet:
         _say_what(change, config)
     with server(wish.driver) as address, Client(address) as client, Progress(quiet=wish.quiet) as progress:
         record = client.review_change(change, options=options, on_event=progress.show)
     _print(record, wish)
-    return _exit_code(record, options.fail_on)
-
-
-def _config(change: Change) -> RepoConfig:
-    """What the base says. Raises InputError if that cannot be read."""
-    text = read_base(change, CONFIG_FILE, CONFIG_BYTES)
-    try:
-        return RepoConfig() if text is None else read_config(text, f"{CONFIG_FILE} of {change.base}")
-    except ConfigInvalid as error:
-        raise InputError(f"{error}\n(--no-config reviews without it)") from error
+    return exit_code(record, options.fail_on)
 
 
 def _say_what(change: Change, config: RepoConfig) -> None:
@@ -204,15 +197,6 @@ def _print(record: ReviewRecord, wish: _Wish) -> None:
         wish.output.write_text(render(record, wish.form), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{wish.output} cannot be written: {error.strerror}") from error
-
-
-def _exit_code(record: ReviewRecord, fail_on: Severity | None) -> int:
-    """Incomplete comes first: who reads 1 takes the findings for all there are."""
-    if record.status is not ReviewStatus.COMPLETED:
-        return INCOMPLETE
-    if fail_on is not None and any(finding.severity.at_least(fail_on) for finding in record.findings):
-        return FOUND
-    return OK
 
 
 def _missing() -> NoReturn:

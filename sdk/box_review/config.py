@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 from box_review.errors import ConfigInvalid
 from box_review.finding import ContractModel, Role, Severity
 from box_review.review import Reviewer
+from box_review.source import Change, read_base
 
 FILE = ".github/box-review.yml"
 MOST_BYTES, DEEPEST = 65_536, 20
@@ -92,6 +93,12 @@ for _kind, _form, _first in (
     ("float", r"-?\d{1,15}\.\d{1,15}", "-0123456789"),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"^(?:{_form})$"), list(_first))
+
+
+def base_config(change: Change) -> RepoConfig:
+    """What the base of a change says; nothing where it has no such file. Raises InputError, ConfigInvalid."""
+    text = read_base(change, FILE, MOST_BYTES)
+    return RepoConfig() if text is None else read_config(text, f"{FILE} of {change.base}")
 
 
 def _node(text: str, name: str) -> yaml.Node | None:

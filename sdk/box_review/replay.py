@@ -6,13 +6,14 @@ import sys
 
 import click
 
-from box_review.cli import FOUND, INCOMPLETE, OK, errors_as_exit_codes
+from box_review.cli import errors_as_exit_codes
 from box_review.client import Client
 from box_review.difference import Difference, differences
 from box_review.progress import Progress
 from box_review.review import ReviewRecord, ReviewStatus
 from box_review.sanitize import for_terminal
 from box_review.serving import server
+from box_review.verdict import FOUND, INCOMPLETE, OK
 
 
 @click.command("replay", short_help="Measure again what a review has measured.")

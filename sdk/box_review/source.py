@@ -94,6 +94,24 @@ def find_change(path: Path, base: str | None = None, head: str | None = None) ->
     )
 
 
+def fetch_missing(path: Path, commits: Sequence[str]) -> None:
+    """Get commits that a clone lacks, and the history that was cut off, from where it was cloned.
+
+    Raises:
+        InputError: they cannot be had; the text says what would help.
+    """
+    repository = _open(path)
+    shallow = _git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
+    missing = [commit for commit in commits if _attempt(["-C", str(repository), "cat-file", "-e", f"{commit}^{{commit}}"]).returncode != 0]
+    if not shallow and not missing:
+        return
+    words = ["fetch", "-q", "--no-tags", "--no-recurse-submodules", *(["--unshallow"] if shallow else []), "--", "origin", *missing]
+    answer = _attempt(["-C", str(repository), *words])
+    if answer.returncode != 0:
+        what = f"commit {missing[0][:12]}" if missing else "all of its history"
+        raise InputError(f"{repository} lacks {what}, and git could not fetch it ({_reason(answer.stderr)}); clone with fetch-depth: 0")
+
+
 def read_base(change: Change, name: str, most_bytes: int) -> bytes | None:
     """A file as the base has it; None where there is none. Raises InputError if it is no plain file or too large."""
     listed = _git(change.repository, "ls-tree", "--full-tree", "-l", "-z", change.base_sha, "--", name).rstrip("\0")

@@ -1,0 +1,191 @@
+"""The Action as a workflow runs it: `python -P -m action` with a runner's environment, on real repositories."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from action import telling
+from tests.repositories import BAD, Repository
+from tests.sdk.records import hostile_record, record
+from tests.server import Ended, Server
+
+ROOT = Path(__file__).parent.parent.parent
+NOT_OURS = ("GITHUB_", "INPUT_", "RUNNER_", "BOX_REVIEW")
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """One job on a runner: a workspace with the checkout, and the files that the runner reads."""
+
+    folder: Path
+    repository: Repository
+    base: str
+    head: str
+    server: Server
+
+    def run(self, event: str = "pull_request", payload: object = None, **environment: str) -> Ended:
+        """Run the action's step."""
+        (self.folder / "temp").mkdir(exist_ok=True)
+        default = {"pull_request": {"base": {"sha": self.base}, "head": {"sha": self.head}}}
+        (self.folder / "event.json").write_text(json.dumps(default if payload is None else payload))
+        runner = {
+            "GITHUB_WORKSPACE": str(self.repository.path), "GITHUB_EVENT_NAME": event, "RUNNER_TEMP": str(self.folder / "temp"),
+            "GITHUB_EVENT_PATH": str(self.folder / "event.json"), "GITHUB_OUTPUT": str(self.folder / "output"),
+            "GITHUB_STEP_SUMMARY": str(self.folder / "summary"), "GITHUB_ACTIONS": "true",
+            "BOX_REVIEW_URL": self.server.url, "BOX_REVIEW_API_KEY": self.server.address.api_key,
+        }  # fmt: skip
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "action"], cwd=self.repository.path, env=kept | runner | environment,
+            capture_output=True, text=True, timeout=50, check=False,
+        )  # fmt: skip
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """What later steps see."""
+        return dict(line.split("=", 1) for line in (self.folder / "output").read_text().splitlines())
+
+
+@pytest.fixture
+def workflow(tmp_path: Path, server: Server) -> Workflow:
+    made = Repository(tmp_path / "workspace")
+    base = made.commit({"x": "1"})
+    return Workflow(tmp_path, made, base, made.commit({"a.py": BAD, "b c,d.py": BAD}), server)
+
+
+def test_pull_request_is_reviewed_and_told(workflow: Workflow) -> None:
+    done = workflow.run()
+    assert done.code == 1, done.err
+    marks = done.out.splitlines()
+    assert all(re.match(r"::(error|warning|notice) file=", line) for line in marks), done.out
+    assert any("file=a.py,line=5,endLine=5,title=high%3A " in line for line in marks), done.out
+    assert any("file=b c%2Cd.py,line=5" in line for line in marks), done.out
+    outputs = workflow.outputs
+    assert (outputs["conclusion"], outputs["status"], int(outputs["findings"]) > 1) == ("failure", "completed", True)
+    assert json.loads(Path(outputs["sarif-file"]).read_text())["version"] == "2.1.0"
+    assert json.loads(Path(outputs["record-file"]).read_text())["head_sha"] == workflow.head
+    assert "<html" in Path(outputs["report-file"]).read_text()
+    assert "shell" in (workflow.folder / "summary").read_text()
+
+
+def test_runner_without_a_server_reviews_itself(workflow: Workflow, data_dir: Path) -> None:
+    done = workflow.run(BOX_REVIEW_URL="", BOX_REVIEW_API_KEY="", BOX_DATA_DIR=str(data_dir / "d"), INPUT_ROLES="security")
+    assert done.code == 1, done.err
+    assert workflow.outputs["status"] == "completed"
+
+
+def test_inputs_stand_above_the_repositorys_own_settings(workflow: Workflow) -> None:
+    """And those of the head decide nothing."""
+    made = workflow.repository
+    base = made.commit({".github/box-review.yml": "roles: [architecture]\nfail_on: never\n"})
+    head = made.commit({"e.py": BAD, ".github/box-review.yml": "roles: [quality]\n"})
+    job = replace(workflow, base=base, head=head)
+    assert job.run().code == 0
+    assert [role["role"] for role in json.loads(Path(job.outputs["record-file"]).read_text())["roles"]] == ["architecture"]
+    done = job.run(INPUT_ROLES="security, quality", INPUT_FAIL_ON="high")
+    assert done.code == 1
+    assert [role["role"] for role in json.loads(Path(job.outputs["record-file"]).read_text())["roles"]] == ["security", "quality"]
+
+
+def test_commits_that_a_shallow_checkout_lacks_are_fetched(workflow: Workflow, tmp_path: Path) -> None:
+    workflow.repository.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    url, shallow = f"file://{workflow.repository.path}", tmp_path / "shallow"
+    subprocess.run(["git", "clone", "-q", "--depth=1", url, shallow], check=True)
+    job = replace(workflow, repository=Repository(shallow))
+    assert job.run().code == 1
+    away = replace(workflow, repository=Repository(shallow), head="0" * 39 + "1")
+    told = away.run()
+    assert (told.code, told.out.startswith("::error title=box-review::")) == (2, True), told
+    assert "clone with fetch-depth%3A 0" in told.out.replace("fetch-depth: 0", "fetch-depth%3A 0")
+
+
+@pytest.mark.parametrize("event", ["push", "merge_group", "workflow_dispatch"])
+def test_other_events_say_which_commits_they_mean(event: str, workflow: Workflow) -> None:
+    payload = {
+        "push": {"before": workflow.base, "after": workflow.head},
+        "merge_group": {"merge_group": {"base_sha": workflow.base, "head_sha": workflow.head}},
+        "workflow_dispatch": {},
+    }
+    assert workflow.run(event, payload[event]).code == 1
+    assert json.loads(Path(workflow.outputs["record-file"]).read_text())["base_sha"] == workflow.base
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "environment", "said"),
+    [
+        ("pull_request_target", None, {}, "box-review runs on pull_request"),
+        ("pull_request", {"pull_request": {}}, {}, "the event pull_request cannot be read"),
+        ("pull_request", [], {}, "the event pull_request cannot be read"),
+        ("pull_request", None, {"INPUT_FAIL_ON": "sometimes"}, "the input fail-on cannot be 'sometimes'"),
+        ("pull_request", None, {"INPUT_BUDGET_USD": "much"}, "the input budget-usd cannot be 'much'"),
+        ("pull_request", None, {"INPUT_ROLES": "Security"}, "the input roles cannot be"),
+        ("pull_request", None, {"INPUT_HARNESS": "cursor"}, "no runner host has the harness 'cursor'"),
+        ("pull_request", None, {"INPUT_PATH": "nowhere"}, "does not exist"),
+        ("pull_request", None, {"BOX_REVIEW_API_KEY": "wrong"}, "API key"),
+    ],
+    ids=["target", "payload", "list", "fail-on", "budget", "roles", "harness", "path", "key"],
+)
+def test_what_cannot_be_used_is_one_error_on_the_step(
+    event: str, payload: object, environment: dict[str, str], said: str, workflow: Workflow
+) -> None:
+    done = workflow.run(event, payload, **environment)
+    assert (done.code, done.out.count("::error"), said in done.out) == (2, 1, True), done
+    assert "Traceback" not in done.err
+
+
+def test_programs_of_the_checkout_are_not_run(workflow: Workflow) -> None:
+    """Threat: a pull request that brings modules named as those that the action loads."""
+    evil = "open('/tmp/ran-by-the-action', 'w')\nraise SystemExit(0)\n"
+    names = ("action/__init__.py", "action/__main__.py", "sitecustomize.py", "json.py", "click.py", "box_review/__init__.py", "Makefile")
+    head = workflow.repository.commit(dict.fromkeys(names, evil))
+    done = replace(workflow, head=head).run()
+    assert done.code == 1, done.err
+    assert not Path("/tmp/ran-by-the-action").exists()
+
+
+def test_words_of_findings_are_no_commands() -> None:
+    """Threat: a finding whose text is a workflow command, on its own line or in a property."""
+    hostile = hostile_record()
+    evil = hostile.findings[0].model_copy(
+        update={"title": "x::\n::set-env name=PATH::/tmp", "why": "a\r\n::add-mask::b%0A::error::c", "path": "a.py,line=1::x\n::debug::y"}
+    )
+    told = list(telling.marks(hostile.model_copy(update={"findings": (evil, *hostile.findings[1:])})))
+    assert told
+    for line in told:
+        assert re.fullmatch(r"::(error|warning|notice) file=[^:\n]*::[^\n\r]*", line), line
+    lines = telling.outputs(hostile, {"sarif-file": Path("/x\nconclusion=success")}).splitlines()
+    assert [line.partition("=")[0] for line in lines] == ["review-id", "conclusion", "status", "findings", "sarif-file"]
+
+
+def test_no_more_marks_than_are_shown_and_a_summary_that_fits() -> None:
+    rich = record()
+    many = rich.model_copy(update={"findings": tuple(rich.findings[0].model_copy(update={"folded": False}) for _ in range(400))})
+    assert len(list(telling.marks(many))) == telling.ANNOTATIONS_SHOWN
+    long = many.model_copy(update={"findings": tuple(f.model_copy(update={"why": "x " * 1500}) for f in many.findings)})
+    assert len(telling.summary(long).encode()) <= telling.SUMMARY_BYTES + 200
+
+
+def test_action_passes_every_input_by_the_environment() -> None:
+    """No `${{ }}` in a script: what somebody typed would be run."""
+    text = (ROOT / "action.yml").read_text()
+    inputs = set(re.findall(r"^  ([a-z-]+):$", text.split("outputs:")[0].split("inputs:")[1], re.MULTILINE))
+    passed = set(re.findall(r"\$\{\{ inputs\.([a-z-]+) \}\}", text))
+    assert inputs == passed
+    assert not re.search(r"run:.*\$\{\{", text)
+
+
+@pytest.mark.parametrize("file", ["action.yml", "examples/workflows/box-review.yml"])
+def test_action_and_example_pass_the_security_linter(file: str) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).parent / "zizmor", "--offline", "--no-progress", ROOT / file], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
