@@ -10,8 +10,12 @@ from typing import Any
 
 from box_review.config import RepoConfig
 from box_review.errors import InputError
+from box_review.review import DEFAULT_ROLES
 from pydantic import ValidationError
 
+EVENTS = ("pull_request", "push", "merge_group", "workflow_dispatch", "schedule")
+_MODEL_ACCESS = ("BOX_REVIEW_URL", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL")
+_OF_ANALYZERS = ("timeout_s", "fail_on", "max_comments")
 _NUMBERS = {"budget_usd", "timeout_minutes"}
 _WORDS = ("harness", "model", "instructions", "fail_on", "budget_usd", "timeout_minutes")
 
@@ -40,6 +44,15 @@ def wanted(environment: Mapping[str, str]) -> RepoConfig:
         raise InputError(f"the input {_dashed(problem['loc'][0])} cannot be {problem['input']!r}: {problem['msg']}") from error
 
 
+def for_analyzers(chosen: Mapping[str, Any], environment: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """The options without all that needs a model, if no model can be reached from here, as in a fork's pull request; else None."""
+    if any(environment.get(name) for name in _MODEL_ACCESS):
+        return None
+    kept = {name: value for name, value in chosen.items() if name in _OF_ANALYZERS}
+    roles = tuple(role for role in chosen.get("roles", DEFAULT_ROLES) if role in DEFAULT_ROLES)
+    return {**kept, "roles": roles or DEFAULT_ROLES, "harness": "static"}
+
+
 def commits(environment: Mapping[str, str]) -> Commits:
     """What the event is about.
 
@@ -47,8 +60,8 @@ def commits(environment: Mapping[str, str]) -> Commits:
         InputError: the event cannot be read, or is one of those that put secrets next to foreign code.
     """
     name = environment.get("GITHUB_EVENT_NAME", "")
-    if name == "pull_request_target":
-        raise InputError("box-review runs on pull_request; pull_request_target would put the repository's secrets next to foreign code")
+    if name not in EVENTS:
+        raise InputError(f"box-review runs on {', '.join(EVENTS)}, not on {name}: others put the repository's secrets next to foreign code")
     try:
         event = json.loads(Path(environment.get("GITHUB_EVENT_PATH", "")).read_bytes())
         if name == "pull_request":

@@ -85,13 +85,15 @@ class Reviews:
             raise Refused(f"{review_id} is a replay itself; replay {record.replays}", 409)
         if not record.status.final:
             raise Refused(f"the review {review_id} is not over; it can be replayed when it is", 409)
-        if record.jury is None or not any(report.status is RoleStatus.COMPLETED for report in record.roles):
+        judged = record.jury is not None and record.jury.status == "completed"
+        if not judged or not any(report.status is RoleStatus.COMPLETED for report in record.roles):
             raise Refused(f"the review {review_id} came to no result that could be measured again ({record.status.value})", 409)
         if fields is None:
             raise Refused(f"the review {review_id} is older than {KEEP_S // 86400} days; its record is kept, what it rests on is not", 409)
         request = ReviewRequest.model_validate_json(fields["request"])
         if not await self._sources.has(request.source):
             raise Refused(f"the source of {review_id} is not kept any more: {request.source}", 409)
+        _check_alive(await self.hosts())
         replayed = await self._write(request, tenant, [report.claims_again() for report in record.roles], 0, ["jury"], replays=review_id)
         # Should this process die here, a runner finds a review whose reviewers are done, and calls the jury.
         await submit(self._redis, JURY_JOB, JuryJob(review_id=replayed), job_id(replayed, "jury"))
@@ -200,10 +202,14 @@ def _settled(request: ReviewRequest, hosts: list[HostReport]) -> ReviewRequest:
     return request.model_copy(update={"harness": preferred[0] if preferred else "static"})
 
 
-def _check(request: ReviewRequest, hosts: list[HostReport]) -> None:
-    """Refuse what no host can do, naming what they can."""
+def _check_alive(hosts: list[HostReport]) -> None:
     if not hosts:
         raise Refused("no runner host is alive; start one with `python -m runner`", 503)
+
+
+def _check(request: ReviewRequest, hosts: list[HostReport]) -> None:
+    """Refuse what no host can do, naming what they can."""
+    _check_alive(hosts)
     drivers = sorted({driver for host in hosts for driver in host.drivers})
     harnesses = sorted({harness for host in hosts for harness in host.harnesses})
     roles = sorted({role for host in hosts for role in host.roles})

@@ -163,9 +163,10 @@ async def _bot_and_runner(plan: Plan, listener: socket.socket, redis_url: str) -
     if plan.embedded:
         environment["BOX_STANDBY"] = "0"  # for one review, whose boxes start from a snapshot
     descriptor = listener.fileno()
+    # -P: the working directory may be a hostile checkout, whose modules must not be taken for ours.
     children = [
-        Child("bot", [sys.executable, "-m", "bot", "--fd", str(descriptor)], environment, pass_fds=(descriptor,)),
-        Child("runner", [sys.executable, "-m", "runner"], environment),
+        Child("bot", [sys.executable, "-P", "-m", "bot", "--fd", str(descriptor)], environment, pass_fds=(descriptor,)),
+        Child("runner", [sys.executable, "-P", "-m", "runner"], environment),
     ]
     await asyncio.gather(*(child.start() for child in children))
     running = asyncio.gather(*(child.keep_running() for child in children))
@@ -281,7 +282,8 @@ def _key(folder: Path) -> str:
 
 @contextlib.contextmanager
 def _embedded_process(folder: Path, driver: str | None, log_file: IO[str]) -> Iterator[subprocess.Popen[str]]:
-    argv = [sys.executable, "-I", "-S", str(Path(__file__).with_name("tied.py")), str(os.getpid()), sys.executable, "-m", "bot.serve"]
+    argv = [sys.executable, "-I", "-S", str(Path(__file__).with_name("tied.py")), str(os.getpid()), sys.executable]
+    argv += ["-P", "-m", "bot.serve"]  # -P: the working directory may be a hostile checkout, whose modules must not be taken for ours
     argv += ["--embedded", "--port", "0", "--host", "127.0.0.1", "--data-dir", str(folder), *(["--driver", driver] if driver else [])]
     with subprocess.Popen(
         argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log_file, text=True, start_new_session=True

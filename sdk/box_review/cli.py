@@ -34,7 +34,7 @@ from box_review.review import DEFAULT_ROLES, Reviewer, ReviewRecord
 from box_review.sanitize import for_terminal
 from box_review.serving import INSTALL, entry, server
 from box_review.source import Change, find_change
-from box_review.verdict import INCOMPLETE, USAGE, exit_code
+from box_review.verdict import INCOMPLETE, INTERRUPTED, USAGE, exit_code
 
 APPLICATION_COMMANDS = ("serve", "doctor", "harness")
 LATER_COMMANDS = {
@@ -45,7 +45,6 @@ LATER_COMMANDS = {
     "replay": "replay",
     "config": "config_cli",
 }
-INTERRUPTED = 130
 
 
 class _Commands(click.Group):
@@ -150,14 +149,10 @@ class _Wish:
             "driver": self.driver,
             "timeout_s": self.timeout,
         }
-        decided = config.options() | {name: value for name, value in given.items() if value is not None}
+        given = {name: value for name, value in given.items() if value is not None}
         if self.fail_on is not None:
-            decided["fail_on"] = None if self.fail_on == "never" else Severity(self.fail_on)
-        # A repository that says what its reviewers are does not say it of roles that this review leaves out.
-        roles = decided.get("roles", DEFAULT_ROLES)
-        if self.roles and "reviewers" in decided:
-            decided["reviewers"] = {role: reviewer for role, reviewer in decided["reviewers"].items() if role in roles}
-        return Options(**decided)
+            given["fail_on"] = None if self.fail_on == "never" else Severity(self.fail_on)
+        return Options(**config.under(given))
 
 
 def _review(wish: _Wish) -> int:

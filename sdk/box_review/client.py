@@ -137,13 +137,7 @@ class AsyncClient:
         on_event: Watcher | None = None,
     ) -> ReviewRecord:
         """Like `review`, for a change that was found already. A review whose caller is cancelled is cancelled too."""
-        review_id = await self.submit(change, options)
-        try:
-            return await self.wait(review_id, on_event=on_event)
-        except asyncio.CancelledError:
-            with contextlib.suppress(Exception):
-                await asyncio.shield(self.cancel(review_id))
-            raise
+        return await self._see_through(await self.submit(change, options), on_event)
 
     async def submit(self, change: Change, options: Options = Options()) -> str:
         """Upload a change and queue its review; returns the review's id."""
@@ -185,7 +179,16 @@ class AsyncClient:
             ReviewNotFound: there is none of this id.
         """
         answer = await self._call("POST", f"/v1/reviews/{review_id}/replay")
-        return await self.wait(str(answer.json()["review_id"]), on_event=on_event)
+        return await self._see_through(str(answer.json()["review_id"]), on_event)
+
+    async def _see_through(self, review_id: str, on_event: Watcher | None) -> ReviewRecord:
+        """Wait for its end; a caller who is cancelled cancels it."""
+        try:
+            return await self.wait(review_id, on_event=on_event)
+        except asyncio.CancelledError:
+            with contextlib.suppress(Exception):
+                await asyncio.shield(self.cancel(review_id))
+            raise
 
     async def wait(self, review_id: str, *, on_event: Watcher | None = None) -> ReviewRecord:
         """Watch a review to its end. Raises ReviewNotFound."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
 from box_review.errors import ConfigInvalid
 from box_review.finding import ContractModel, Role, Severity
-from box_review.review import Reviewer
+from box_review.review import DEFAULT_ROLES, Reviewer
 from box_review.source import Change, read_base
 
 FILE = ".github/box-review.yml"
@@ -52,6 +52,20 @@ class RepoConfig(ContractModel):
             decided["fail_on"] = None
         return decided
 
+    def under(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What is to be done where somebody has `given` some options himself: his stand above what is decided here."""
+        chosen = self.options() | dict(given)
+        roles = chosen.get("roles", DEFAULT_ROLES)
+        # Who says what all reviewers are says it of each, and roles that are left out have none.
+        blank = {name: "" for name in ("harness", "model") if name in given}
+        if self.reviewers:
+            chosen["reviewers"] = {role: one.model_copy(update=blank) for role, one in self.reviewers.items() if role in roles}
+        if self.jury is not None:
+            own = given.get("jury")
+            update = blank if own is None else {"harness": own.harness, "model": own.model}
+            chosen["jury"] = self.jury.model_copy(update=update)
+        return chosen
+
 
 def read_config(text: bytes, name: str = FILE) -> RepoConfig:
     """What a file says; an empty one says nothing.
@@ -69,7 +83,9 @@ def read_config(text: bytes, name: str = FILE) -> RepoConfig:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ConfigInvalid(name, [(mark.line + 1 if mark else 1, f"this is no YAML: {error.problem or error.context}")]) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        if isinstance(error, ConfigInvalid):
+            raise
         raise ConfigInvalid(name, [(1, f"this is no YAML: {str(error).splitlines()[0]}")]) from error
     if not isinstance(value, dict):
         raise ConfigInvalid(name, [(1, "the file must hold keys and values, e.g. `roles: [security]`")])

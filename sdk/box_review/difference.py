@@ -31,7 +31,7 @@ def differences(before: ReviewRecord, after: ReviewRecord) -> tuple[Difference, 
         Difference(
             finding=name, path=one.path, line=one.start_line, title=one.title, before=_state(was.get(name)), after=_state(now.get(name))
         )
-        for name, (one, *_) in {**now, **was}.items()
+        for name, (one, *_) in (was | {name: same for name, same in now.items() if name not in was}).items()
         if _state(was.get(name)) != _state(now.get(name))
     )
 

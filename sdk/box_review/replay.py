@@ -11,7 +11,7 @@ from box_review.client import Client
 from box_review.difference import Difference, differences
 from box_review.progress import Progress
 from box_review.review import ReviewRecord, ReviewStatus
-from box_review.sanitize import for_terminal
+from box_review.sanitize import for_json, for_terminal
 from box_review.serving import server
 from box_review.verdict import FOUND, INCOMPLETE, OK
 
@@ -35,8 +35,8 @@ def replay(review_id: str, as_json: bool, quiet: bool) -> None:
             after = client.replay(review_id, on_event=progress.show)
         found = differences(before, after)
         for difference in found:
-            for line in [difference.model_dump_json()] if as_json else _lines(difference):
-                click.echo(for_terminal(line))
+            for line in [for_json(difference.model_dump_json())] if as_json else map(for_terminal, _lines(difference)):
+                click.echo(line)
         if not as_json:
             _conclude(before, after, found)
         sys.exit(INCOMPLETE if _less(before, after) else FOUND if found else OK)

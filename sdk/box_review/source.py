@@ -37,12 +37,14 @@ _HARMLESS = (
 class Change:
     """Two commits of a repository: `base_sha` is what `head_sha` is compared against, their merge base where they have one.
 
+    `tip_sha` is what `base` names itself: what its owners say now, where the head's author chose the merge base.
     `uncommitted` counts files whose changes are in no commit and are not reviewed.
     """
 
     repository: Path
     name: str
     base_sha: str
+    tip_sha: str
     head_sha: str
     base: str
     head: str
@@ -86,6 +88,7 @@ def find_change(path: Path, base: str | None = None, head: str | None = None) ->
         repository=repository,
         name=_name(repository),
         base_sha=shared or base_sha,
+        tip_sha=base_sha,
         head_sha=head_sha,
         base=base_name,
         head=head or "HEAD",
@@ -101,11 +104,25 @@ def fetch_missing(path: Path, commits: Sequence[str]) -> None:
         InputError: they cannot be had; the text says what would help.
     """
     repository = _open(path)
+    if not (repository / ".git").exists():  # files of a checkout can look like a bare repository, whose settings start programs
+        raise InputError(f"{path} is no checkout with a working tree")
     shallow = _git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
     missing = [commit for commit in commits if _attempt(["-C", str(repository), "cat-file", "-e", f"{commit}^{{commit}}"]).returncode != 0]
     if not shallow and not missing:
         return
-    words = ["fetch", "-q", "--no-tags", "--no-recurse-submodules", *(["--unshallow"] if shallow else []), "--", "origin", *missing]
+    words = [
+        "-c",
+        "protocol.ext.allow=never",
+        "fetch",
+        "-q",
+        "--no-tags",
+        "--no-recurse-submodules",
+        "--no-auto-maintenance",
+        *(["--unshallow"] if shallow else []),
+        "--",
+        "origin",
+        *missing,
+    ]
     answer = _attempt(["-C", str(repository), *words])
     if answer.returncode != 0:
         what = f"commit {missing[0][:12]}" if missing else "all of its history"
@@ -113,8 +130,8 @@ def fetch_missing(path: Path, commits: Sequence[str]) -> None:
 
 
 def read_base(change: Change, name: str, most_bytes: int) -> bytes | None:
-    """A file as the base has it; None where there is none. Raises InputError if it is no plain file or too large."""
-    listed = _git(change.repository, "ls-tree", "--full-tree", "-l", "-z", change.base_sha, "--", name).rstrip("\0")
+    """A file as the base's tip has it; None where there is none. Raises InputError if it is no plain file or too large."""
+    listed = _git(change.repository, "ls-tree", "--full-tree", "-l", "-z", change.tip_sha, "--", name).rstrip("\0")
     if not listed:
         return None
     mode, _, sha, size = listed.partition("\t")[0].split()

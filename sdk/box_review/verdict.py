@@ -5,7 +5,7 @@ from __future__ import annotations
 from box_review.finding import Severity
 from box_review.review import ReviewRecord, ReviewStatus
 
-OK, FOUND, USAGE, INCOMPLETE = 0, 1, 2, 3
+OK, FOUND, USAGE, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def exit_code(record: ReviewRecord, fail_on: Severity | None) -> int:

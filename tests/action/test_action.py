@@ -1,14 +1,16 @@
-"""The Action as a workflow runs it: `python -P -m action` with a runner's environment, on real repositories."""
+"""The Action as a workflow runs it: `python -I -m action` with a runner's environment, on real repositories."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -43,11 +45,16 @@ class Workflow:
             "BOX_REVIEW_URL": self.server.url, "BOX_REVIEW_API_KEY": self.server.address.api_key,
         }  # fmt: skip
         kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "action"], cwd=self.repository.path, env=kept | runner | environment,
-            capture_output=True, text=True, timeout=50, check=False,
-        )  # fmt: skip
-        return Ended(done.returncode, done.stdout, done.stderr)
+        stopped = environment.pop("STOPPED", None)
+        argv, environment = [sys.executable, "-I", "-m", "action"], kept | runner | environment
+        with subprocess.Popen(argv, cwd=self.repository.path, env=environment, stdout=PIPE, stderr=PIPE, text=True) as step:
+            assert step.stderr is not None
+            first = ""
+            if stopped is not None:
+                first = step.stderr.readline() + step.stderr.readline()  # it is under way
+                step.send_signal(signal.SIGTERM)
+            out, err = step.communicate(timeout=50)
+        return Ended(step.returncode, out, first + err)
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -122,7 +129,8 @@ def test_other_events_say_which_commits_they_mean(event: str, workflow: Workflow
 @pytest.mark.parametrize(
     ("event", "payload", "environment", "said"),
     [
-        ("pull_request_target", None, {}, "box-review runs on pull_request"),
+        ("pull_request_target", None, {}, "not on pull_request_target"),
+        ("issue_comment", None, {}, "not on issue_comment"),
         ("pull_request", {"pull_request": {}}, {}, "the event pull_request cannot be read"),
         ("pull_request", [], {}, "the event pull_request cannot be read"),
         ("pull_request", None, {"INPUT_FAIL_ON": "sometimes"}, "the input fail-on cannot be 'sometimes'"),
@@ -132,7 +140,7 @@ def test_other_events_say_which_commits_they_mean(event: str, workflow: Workflow
         ("pull_request", None, {"INPUT_PATH": "nowhere"}, "does not exist"),
         ("pull_request", None, {"BOX_REVIEW_API_KEY": "wrong"}, "API key"),
     ],
-    ids=["target", "payload", "list", "fail-on", "budget", "roles", "harness", "path", "key"],
+    ids=["target", "comment", "payload", "list", "fail-on", "budget", "roles", "harness", "path", "key"],
 )
 def test_what_cannot_be_used_is_one_error_on_the_step(
     event: str, payload: object, environment: dict[str, str], said: str, workflow: Workflow
@@ -142,14 +150,65 @@ def test_what_cannot_be_used_is_one_error_on_the_step(
     assert "Traceback" not in done.err
 
 
-def test_programs_of_the_checkout_are_not_run(workflow: Workflow) -> None:
-    """Threat: a pull request that brings modules named as those that the action loads."""
+@pytest.mark.parametrize("where", ["runner", "server"])
+def test_programs_of_the_checkout_are_not_run(where: str, workflow: Workflow, data_dir: Path) -> None:
+    """Threat: a pull request that brings modules named as those that the action, or the server it starts, loads."""
     evil = "open('/tmp/ran-by-the-action', 'w')\nraise SystemExit(0)\n"
-    names = ("action/__init__.py", "action/__main__.py", "sitecustomize.py", "json.py", "click.py", "box_review/__init__.py", "Makefile")
+    names = (
+        "action/__init__.py",
+        "action/__main__.py",
+        "sitecustomize.py",
+        "json.py",
+        "click.py",
+        "box_review/__init__.py",
+        "Makefile",
+        "bot/__init__.py",
+    )
+    names += ("runner/__init__.py", "bot/serve.py", "uvicorn.py", "arq/__init__.py")
+    alone = {"BOX_REVIEW_URL": "", "BOX_REVIEW_API_KEY": "", "BOX_DATA_DIR": str(data_dir / "d"), "PYTHONPATH": "."}
     head = workflow.repository.commit(dict.fromkeys(names, evil))
-    done = replace(workflow, head=head).run()
+    done = replace(workflow, head=head).run(**(alone if where == "runner" else {}))
     assert done.code == 1, done.err
     assert not Path("/tmp/ran-by-the-action").exists()
+
+
+def test_checkout_that_looks_like_a_bare_repository_starts_nothing(workflow: Workflow, tmp_path: Path) -> None:
+    """Threat: files of the change that git takes for a repository, whose settings name a program."""
+    ran = tmp_path / "ran"
+    config = f'[core]\n\tbare = true\n[remote "origin"]\n\turl = file:///\n\tuploadpack = touch {ran};\n'
+    files = {"sub/HEAD": "ref: refs/heads/main\n", "sub/config": config, "sub/objects/x": "", "sub/refs/x": ""}
+    head = workflow.repository.commit(dict(files))
+    done = replace(workflow, head=head).run(INPUT_PATH="sub")
+    assert (done.code, "is no checkout with a working tree" in done.out) == (2, True), done
+    assert not ran.exists()
+
+
+def test_standard_error_holds_words_of_ours_alone(workflow: Workflow) -> None:
+    """Threat: a runner takes `##[command]` from the middle of any line of either stream."""
+    evil = "##[stop-commands]x ::add-mask::e"
+    head = workflow.repository.commit({f"{evil}.py": BAD}, message=evil)
+    done = replace(workflow, head=head).run()
+    assert done.code == 1
+    assert "##[" not in done.err
+    assert "::" not in done.err
+    assert all(line.startswith("::") for line in done.out.splitlines())
+
+
+def test_without_a_model_the_settings_that_need_one_are_left_aside(workflow: Workflow, data_dir: Path) -> None:
+    """As in a pull request from a fork, which gets no secrets."""
+    made = workflow.repository
+    settings = "roles: [security, money]\nharness: builtin\nmodel: openai/x\nreviewers: {money: {instructions: Look.}}\nfail_on: never\n"
+    base = made.commit({".github/box-review.yml": settings})
+    job = replace(workflow, base=base, head=made.commit({"f.py": BAD}))
+    done = job.run(BOX_REVIEW_URL="", BOX_REVIEW_API_KEY="", BOX_DATA_DIR=str(data_dir / "d"), ANTHROPIC_API_KEY="")
+    assert done.code == 0, done
+    assert "analyzers review alone" in done.out
+    assert (job.outputs["conclusion"], job.outputs["status"]) == ("neutral", "completed")
+
+
+def test_stopped_workflow_cancels_its_review(workflow: Workflow) -> None:
+    stopped = workflow.run(INPUT_ROLES="security", STOPPED="yes")
+    assert (stopped.code, "the review is cancelled" in stopped.out) == (130, True), stopped
 
 
 def test_words_of_findings_are_no_commands() -> None:

@@ -87,3 +87,15 @@ def test_file_is_checked_before_it_is_committed(content: str | None, code: int, 
 
 def test_schema_is_printed_for_editors() -> None:
     assert json.loads(box_review("config", "schema").out)["properties"].keys() >= {"roles", "budget_usd"}
+
+
+def test_settings_are_those_of_the_base_as_it_is_now(server: Server, tmp_path: Path) -> None:
+    """Threat: a change that branches off where the owners had not decided yet, or had decided otherwise for a moment."""
+    made = Repository(tmp_path / "r")
+    made.commit({FILE: "fail_on: never\n"})
+    made.git("checkout", "-q", "-b", "change")
+    made.commit({"a.py": BAD})
+    made.git("checkout", "-q", "main")
+    made.commit({FILE: "roles: [security]\n"})
+    done = review(server, made.path, "--base", "main", "--head", "change")
+    assert (done.code, roles(done)) == (1, ["security"]), done.err

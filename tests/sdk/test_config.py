@@ -6,6 +6,7 @@ import pytest
 from box_review.config import RepoConfig, read_config
 from box_review.errors import ConfigInvalid
 from box_review.finding import Severity
+from box_review.review import Reviewer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,6 +54,8 @@ def test_what_is_decided_comes_as_options() -> None:
         ("model: !!python/object:os.system x\n", 1, "tags are not supported"),
         ("budget_usd: !!int '1:59'\n", 1, "tags are not supported"),
         ("model: \x00\n", 1, "this is no YAML"),
+        ('model: "\\U00110000"\n', 1, "this is no YAML"),
+        ('model: "\\UFFFFFFFF"\n', 1, "this is no YAML"),
     ],
 )  # fmt: skip
 def test_problem_is_told_with_its_line(text: str, line: int, said: str) -> None:
@@ -91,3 +94,17 @@ def test_no_text_does_worse_than_be_refused(text: str) -> None:
         assert isinstance(read_config(text.encode("utf-8", "replace")), RepoConfig)
     except ConfigInvalid as error:
         assert all(line >= 1 and said for line, said in error.problems)
+
+
+def test_what_somebody_gives_stands_above_the_file_for_every_reviewer_and_the_jury() -> None:
+    config = read_config(
+        b"roles: [security, money]\nharness: builtin\nreviewers: {money: {model: a/x, instructions: Look.}, security: {harness: codex}}\n"
+        b"jury: {model: a/y, instructions: Mind.}\n"
+    )
+    chosen = config.under({"harness": "static", "roles": ("security",)})
+    assert (chosen["harness"], chosen["roles"], chosen["reviewers"]) == ("static", ("security",), {"security": Reviewer()})
+    assert config.under({"model": "a/z"})["reviewers"]["money"] == Reviewer(instructions="Look.")
+    assert config.under({"model": "a/z"})["jury"] == Reviewer(instructions="Mind.")
+    assert config.under({"jury": Reviewer(harness="static")})["jury"] == Reviewer(harness="static", instructions="Mind.")
+    assert config.under({}) == config.options()
+    assert RepoConfig().under({"fail_on": None}) == {"fail_on": None}
