@@ -6,45 +6,42 @@ Exit codes are those of `box-review review`: 0 nothing at or above fail-on, 1 so
 from __future__ import annotations
 
 import os
-import signal
 import sys
+import traceback
 from pathlib import Path
-from types import FrameType
 
-from box_review import BoxReviewError, InputError, RequestRejected, ReviewRecord, ServerMissing
+from box_review import BoxReviewError, ReviewRecord, exit_codes
 from box_review.client import Client, Options
 from box_review.config import base_config
 from box_review.events import LaneEvent, ReviewEvent
 from box_review.sanitize import visible
 from box_review.serving import server
 from box_review.source import Change, fetch_missing, find_change
-from box_review.verdict import INCOMPLETE, INTERRUPTED, USAGE, exit_code
 
 from action import inputs, telling
 
 
 def main() -> int:
     """Review, and tell the workflow."""
-    signal.signal(signal.SIGTERM, _interrupt)
     for name in list(os.environ):  # an empty address would be one, and Python's own settings may lead into the checkout
         if name.startswith("PYTHON") or (name == "BOX_REVIEW_URL" and not os.environ[name]):
             del os.environ[name]
     try:
-        record, options = _review()
-        files = telling.write_files(record, _folder())
-    except (InputError, ServerMissing) as error:
-        return _failed(error, USAGE)
+        with exit_codes.sigterm_interrupts():
+            record, options = _review()
+            files = telling.write_files(record, _folder())
     except BoxReviewError as error:
-        return _failed(error, USAGE if isinstance(error, RequestRejected) and error.status_code in (401, 409, 413, 422) else INCOMPLETE)
+        return _failed(str(error), exit_codes.of_error(error))
     except KeyboardInterrupt:
-        return _failed(InterruptedError("the workflow was stopped; the review is cancelled"), INTERRUPTED)
-    except Exception as error:
-        return _failed(error, INCOMPLETE)
+        return _failed("the workflow was stopped; the review is cancelled", exit_codes.INTERRUPTED)
+    except Exception as error:  # the step's boundary: Python would end with 1, which says that something was found
+        print(telling.command("debug", visible(traceback.format_exc(), multiline=True)))
+        return _failed(f"box-review broke: {type(error).__name__}: {error}", exit_codes.INCOMPLETE)
     for line in telling.marks(record):
         print(line)
     _append("GITHUB_OUTPUT", telling.outputs(record, files))
     _append("GITHUB_STEP_SUMMARY", telling.summary(record))
-    return exit_code(record, options.fail_on)
+    return exit_codes.of_review(record, options.fail_on)
 
 
 def _review() -> tuple[ReviewRecord, Options]:
@@ -64,10 +61,6 @@ def _show(event: ReviewEvent) -> None:
     """Progress, in words of ours alone: a runner takes commands from standard error too, also from the middle of a line."""
     if isinstance(event, LaneEvent):
         print(f"{event.at_s:7.1f} s  {event.lane}: {event.stage}", file=sys.stderr, flush=True)
-
-
-def _interrupt(_: int, __: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _change() -> Change:
@@ -90,8 +83,8 @@ def _append(variable: str, text: str) -> None:
             file.write(text)
 
 
-def _failed(error: Exception, code: int) -> int:
-    print(telling.command("error", visible(str(error), multiline=True), title="box-review"))
+def _failed(why: str, code: int) -> int:
+    print(telling.command("error", visible(why, multiline=True), title="box-review"))
     return code
 
 

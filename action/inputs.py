@@ -61,7 +61,8 @@ def commits(environment: Mapping[str, str]) -> Commits:
     """
     name = environment.get("GITHUB_EVENT_NAME", "")
     if name not in EVENTS:
-        raise InputError(f"box-review runs on {', '.join(EVENTS)}, not on {name}: others put the repository's secrets next to foreign code")
+        what = f"{name}: others put the repository's secrets next to foreign code" if name else "nothing (GITHUB_EVENT_NAME is not set)"
+        raise InputError(f"box-review runs on {', '.join(EVENTS)}, not on {what}")
     try:
         event = json.loads(Path(environment.get("GITHUB_EVENT_PATH", "")).read_bytes())
         if name == "pull_request":
@@ -72,7 +73,7 @@ def commits(environment: Mapping[str, str]) -> Commits:
             before = str(event["before"])
             return Commits(before if before.strip("0") else None, str(event["after"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"the event {name or '(GITHUB_EVENT_NAME is not set)'} cannot be read: {type(error).__name__}: {error}") from error
+        raise InputError(f"the event {name} cannot be read: {type(error).__name__}: {error}") from error
     return Commits(None, None)
 
 

@@ -1,13 +1,12 @@
 """How a review is told to a workflow: outputs, annotations, the step's summary, files.
 
 Findings are words of agents that read hostile code. On the runner's standard output a line can be a command, so what they say passes
-through `visible` and the escapes of the command language, and nothing else is printed there.
+through `visible` and the escapes of the command language.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
 from pathlib import Path
 
 from box_review import Finding, ReviewRecord, Severity
@@ -74,7 +73,7 @@ def command(level: str, message: str, **places: str | int) -> str:
 def _annotation(level: str, finding: Finding) -> str:
     proof = "Proven by running it. " if finding.proof.state.value == "proven" else ""
     message = visible(f"{proof}{finding.why} {finding.scenario}")
-    title = visible(f"{finding.severity.value}: {finding.title} ({', '.join(chain(finding.roles))})")
+    title = visible(f"{finding.severity.value}: {finding.title} ({', '.join(finding.roles)})")
     return command(level, message[:4000], file=visible(finding.path), line=finding.start_line, endLine=finding.end_line, title=title)
 
 

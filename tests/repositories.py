@@ -16,6 +16,10 @@ BAD = "import subprocess\n\n\ndef run(name):\n    subprocess.run('ls ' + name, s
 """A file in which every review finds something: ruff's S602, high."""
 
 
+PRICED = "def total(prices):\n    return sum(prices)\n"
+MISPRICED = "def total(prices):\n    return sum(prices[1:])\n"
+
+
 class Repository:
     """One repository with a branch `main`."""
 
@@ -47,3 +51,11 @@ class Repository:
         self.git("add", "--all")
         self.git("commit", "-q", "--allow-empty", "-m", message)
         return self.git("rev-parse", "HEAD")
+
+
+def shop(folder: Path, **more: str) -> Path:
+    """A change that forgets the first price, in `cart.py`; `more` files come with it, by name without `.py`."""
+    made = Repository(folder / "shop")
+    made.commit({"cart.py": PRICED})
+    made.commit({"cart.py": MISPRICED, **{f"{name}.py": text for name, text in more.items()}})
+    return made.path

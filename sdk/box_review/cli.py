@@ -12,21 +12,19 @@ import contextlib
 import importlib
 import os
 import shutil
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
-from box_review import __version__
+from box_review import __version__, exit_codes
 from box_review.client import Client, Options
 from box_review.config import FILE as CONFIG_FILE
 from box_review.config import RepoConfig, base_config
-from box_review.errors import BoxReviewError, ConfigInvalid, InputError, RequestRejected, ServerMissing
+from box_review.errors import BoxReviewError, ConfigInvalid, InputError, ServerMissing
 from box_review.finding import Severity
 from box_review.progress import Progress
 from box_review.report import FORMATS, render
@@ -34,7 +32,6 @@ from box_review.review import DEFAULT_ROLES, Reviewer, ReviewRecord
 from box_review.sanitize import for_terminal
 from box_review.serving import INSTALL, entry, server
 from box_review.source import Change, find_change
-from box_review.verdict import INCOMPLETE, INTERRUPTED, USAGE, exit_code
 
 APPLICATION_COMMANDS = ("serve", "doctor", "harness")
 LATER_COMMANDS = {
@@ -168,7 +165,7 @@ def _review(wish: _Wish) -> int:
     with server(wish.driver) as address, Client(address) as client, Progress(quiet=wish.quiet) as progress:
         record = client.review_change(change, options=options, on_event=progress.show)
     _print(record, wish)
-    return exit_code(record, options.fail_on)
+    return exit_codes.of_review(record, options.fail_on)
 
 
 def _say_what(change: Change, config: RepoConfig) -> None:
@@ -196,7 +193,7 @@ def _print(record: ReviewRecord, wish: _Wish) -> None:
 
 def _missing() -> NoReturn:
     click.echo(f"box-review: {INSTALL}", err=True)
-    sys.exit(USAGE)
+    sys.exit(exit_codes.USAGE)
 
 
 def _check_output(output: Path | None) -> None:
@@ -215,31 +212,17 @@ def _check_output(output: Path | None) -> None:
 
 @contextlib.contextmanager
 def errors_as_exit_codes() -> Iterator[None]:
-    """One sentence and an exit code for what is no bug; SIGTERM ends as Ctrl-C does, with everything put in order."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    """One sentence and an exit code for what is no bug."""
     try:
-        yield
-    except (InputError, ServerMissing) as error:
-        _fail(error, USAGE)
-    except RequestRejected as error:
-        _fail(error, USAGE if error.status_code in (401, 409, 413, 422) else INCOMPLETE)
+        with exit_codes.sigterm_interrupts():
+            yield
     except BoxReviewError as error:
-        _fail(error, INCOMPLETE)
+        for number, line in enumerate(str(error).splitlines() or [""]):
+            click.echo(f"{'  ' if number else 'box-review: '}{for_terminal(line)}", err=True)
+        sys.exit(exit_codes.of_error(error))
     except KeyboardInterrupt:
         click.echo("box-review: interrupted; the review is cancelled", err=True)
-        sys.exit(INTERRUPTED)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(_: int, __: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _fail(error: BoxReviewError, code: int) -> NoReturn:
-    for number, line in enumerate(str(error).splitlines() or [""]):
-        click.echo(f"{'  ' if number else 'box-review: '}{for_terminal(line)}", err=True)
-    sys.exit(code)
+        sys.exit(exit_codes.INTERRUPTED)
 
 
 def _colored() -> bool:

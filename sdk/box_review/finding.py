@@ -10,9 +10,19 @@ import hashlib
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+JURY = "jury"
+
+
+def _not_the_jury(name: str) -> str:
+    """Lanes, jobs and boxes of a review are told apart by these names."""
+    if name == JURY:
+        raise ValueError(f"{JURY!r} is no name for a reviewer: it is the jury's own")
+    return name
+
+
+Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$"), AfterValidator(_not_the_jury)]
 """Name of a reviewer's task: `security`, `quality`, `architecture`, or the user's own."""
 
 Path = Annotated[str, StringConstraints(min_length=1, max_length=4096)]

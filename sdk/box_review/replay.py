@@ -9,11 +9,11 @@ import click
 from box_review.cli import errors_as_exit_codes
 from box_review.client import Client
 from box_review.difference import Difference, differences
+from box_review.exit_codes import FOUND, INCOMPLETE, OK
 from box_review.progress import Progress
 from box_review.review import ReviewRecord, ReviewStatus
 from box_review.sanitize import for_json, for_terminal
 from box_review.serving import server
-from box_review.verdict import FOUND, INCOMPLETE, OK
 
 
 @click.command("replay", short_help="Measure again what a review has measured.")

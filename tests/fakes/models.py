@@ -12,9 +12,8 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
 
+from tests.fakes.loopback import Handler, Loopback
 from tests.fakes.script import Asked, Script, Step, Tool
 from tests.fakes.wires import WIRES, Wire
 
@@ -22,7 +21,7 @@ KEY = "sk-the-real-key-of-the-provider"
 _STALL_S = 600.0
 
 
-class ModelServer:
+class ModelServer(Loopback):
     """Serves a script at `url`; a context manager. `asked` are all requests, `counted` the tokens that it told of, each once."""
 
     def __init__(self, script: Script) -> None:
@@ -32,24 +31,15 @@ class ModelServer:
         self.counted = [0, 0, 0]
         server = self
 
-        class Handler(_Handler):
+        class Fake(_Handler):
             fake = server
 
-        self._http = _Quiet(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        super().__init__(Fake)
         self.stopping = threading.Event()
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stopping.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        super().__exit__()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -58,19 +48,9 @@ class ModelServer:
         return {"ANTHROPIC_BASE_URL": self.url, "OPENAI_BASE_URL": f"{self.url}/v1", **keys}
 
 
-class _Quiet(ThreadingHTTPServer):
-    request_queue_size = 128
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is nothing to speak of."""
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     protocol_version = "HTTP/1.1"
     fake: ModelServer
-
-    def log_message(self, *_: Any) -> None:
-        """Says nothing."""
 
     def do_HEAD(self) -> None:
         self.send_response(200)

@@ -13,8 +13,7 @@ from upstash_box import Box, BoxError
 from tests.conftest import short_folder
 from tests.fakes.models import ModelServer
 from tests.fakes.script import Asked, Step, Tool
-from tests.flow.test_agents import AFTER, BEFORE, LOOK, by_role
-from tests.repositories import Repository
+from tests.flow.test_agents import LOOK, by_role
 from tests.server import Ended, Server, box_review
 
 PRICES = "".join(f'["{name}"]\ninput = 10.0\noutput = 50.0\n' for name in ("scripted", "judge", "tired", "spare"))
@@ -40,14 +39,6 @@ def served(models: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
     for folder in short_folder():
         with Server(folder / "data", **models.environment, **where) as server:
             yield server
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = Repository(tmp_path_factory.mktemp("shop") / "shop")
-    made.commit({"cart.py": BEFORE})
-    made.commit({"cart.py": AFTER})
-    return made.path
 
 
 def command(served: Server, *words: str | Path) -> Ended:

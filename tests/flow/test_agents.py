@@ -17,12 +17,10 @@ from tests.conftest import short_folder
 from tests.fakes.models import ModelServer
 from tests.fakes.programs import programs
 from tests.fakes.script import Asked, Script, Step, Tool, answer
-from tests.repositories import Repository
+from tests.repositories import MISPRICED
 from tests.sandbox.drivers import DRIVERS
 from tests.server import Server, box_review
 
-BEFORE = "def total(prices):\n    return sum(prices)\n"
-AFTER = "def total(prices):\n    return sum(prices[1:])\n"
 TEST = "python3 -B -c 'import cart; assert cart.total([1, 2]) == 3'"
 FALSE = "python3 -B -c 'import cart; assert cart.total([]) == 0'"
 SEARCH = "env; cat /proc/*/environ 2>/dev/null; grep -rl sk-the-real ~ /tmp"
@@ -77,15 +75,6 @@ def served(models: ModelServer) -> Iterator[Server]:
     for folder in short_folder():
         with Server(folder / "data", **models.environment, BOX_MODEL="openai/scripted") as server:
             yield server
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A change that forgets the first price."""
-    made = Repository(tmp_path_factory.mktemp("shop") / "shop")
-    made.commit({"cart.py": BEFORE})
-    made.commit({"cart.py": AFTER})
-    return made.path
 
 
 @pytest.fixture(scope="module")
@@ -283,7 +272,7 @@ def test_boxes_of_the_api_have_the_same_agents(served: Server) -> None:
     """By the official client: a tool call, an answer, a session that goes on, tokens as the gateway counts them."""
     where = {"base_url": served.url, "api_key": served.address.api_key}
     box = Box.create(agent={"harness": "builtin", "model": "openai/scripted"}, **where)
-    box.files.write(path="cart.py", content=AFTER)
+    box.files.write(path="cart.py", content=MISPRICED)
     told = box.agent.run(prompt="And why?")
     assert told.result == "Because the slice begins at one."
     assert told.cost.input_tokens + told.cost.output_tokens > 0

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from box_review.client import Client, Options
 from box_review.report import render
 
 from tests.conftest import short_folder
+from tests.fakes.loopback import Handler, Loopback
 from tests.fakes.models import KEY, ModelServer
 from tests.fakes.programs import programs
 from tests.fakes.script import Asked, Step, Tool, answer
@@ -118,24 +117,16 @@ def evil() -> Iterator[tuple[str, list[str]]]:
     """A server of the attacker's, and what reached it."""
     reached: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Reached(Handler):
         def do_GET(self) -> None:
             reached.append(f"{self.command} {self.path} {dict(self.headers)}")
             self.send_response(200)
             self.end_headers()
 
-        do_POST = do_HEAD = do_GET  # noqa: N815 - as the standard library names them
+        do_POST = do_HEAD = do_GET
 
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", reached
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with Loopback(Reached) as server:
+        yield server.url, reached
 
 
 @pytest.fixture(scope="module", params=HARNESSES)

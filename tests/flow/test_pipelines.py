@@ -13,8 +13,7 @@ import pytest
 
 from tests.fakes.models import ModelServer
 from tests.fakes.script import Asked, Step, answer
-from tests.flow.test_agents import AFTER, BEFORE, CLAIMS
-from tests.repositories import Repository
+from tests.flow.test_agents import CLAIMS
 from tests.server import Ended
 
 Run = Callable[..., Ended]
@@ -38,14 +37,10 @@ def models() -> Iterator[ModelServer]:
 
 
 @pytest.fixture
-def run(models: ModelServer, data_dir: Path, tmp_path: Path) -> Run:
-    made = Repository(tmp_path / "shop")
-    made.commit({"cart.py": BEFORE})
-    made.commit({"cart.py": AFTER})
-
+def run(models: ModelServer, data_dir: Path, shop: Path) -> Run:
     def run(name: str, *arguments: str) -> Ended:
         environment = {**os.environ, **models.environment, "BOX_MODEL": "openai/scripted", "BOX_DATA_DIR": str(data_dir / "d")}
-        argv = [sys.executable, EXAMPLES / f"{name}.py", made.path, *arguments]
+        argv = [sys.executable, EXAMPLES / f"{name}.py", shop, *arguments]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=50, check=False, env=environment)
         return Ended(done.returncode, done.stdout, done.stderr)
 

@@ -14,8 +14,8 @@ from box_review.client import Client, Options
 
 from tests.conftest import short_folder
 from tests.fakes.models import ModelServer
-from tests.flow.test_agents import AFTER, BEFORE, by_role
-from tests.repositories import BAD, Repository
+from tests.flow.test_agents import by_role
+from tests.repositories import BAD, Repository, shop
 from tests.server import Ended, Server, box_review
 
 
@@ -39,13 +39,11 @@ class Replayed:
 
 @pytest.fixture(scope="module")
 def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayed]:
-    made = Repository(tmp_path_factory.mktemp("replay") / "shop")
-    made.commit({"cart.py": BEFORE})
-    made.commit({"cart.py": AFTER, "run.py": BAD})
+    path = shop(tmp_path_factory.mktemp("replay"), run=BAD)
     for folder in short_folder():
         with ModelServer(by_role) as models, Server(folder / "data", **models.environment, BOX_MODEL="openai/scripted") as server:
             with Client(server.address) as client:
-                record = client.review(made.path)
+                record = client.review(path)
             assert record.status == "completed", record.model_dump_json(indent=1)
             [source] = (server.data_dir / "artifacts" / "sources").iterdir()
             yield Replayed(server, models, record, source)

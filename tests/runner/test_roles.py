@@ -30,11 +30,12 @@ def test_file_adds_a_role_and_stands_above_ours(tmp_path: Path) -> None:
     [
         ("Money.md", b"x", r"Money\.md cannot be a role: names are lower-case"),
         ("a b.md", b"x", "cannot be a role"),
+        ("jury.md", b"x", "cannot be a role"),
         ("money.md", b" \n", r"money\.md is empty"),
         ("money.md", b"\xff\xfe", r"money\.md is no UTF-8"),
         ("money.md", b"x" * 20_001, r"money\.md has more than 20000 bytes"),
     ],
-    ids=["capital", "blank", "empty", "binary", "large"],
+    ids=["capital", "blank", "jury", "empty", "binary", "large"],
 )
 def test_file_that_cannot_be_a_role_is_named(name: str, content: bytes, said: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)

@@ -40,6 +40,7 @@ def test_what_is_decided_comes_as_options() -> None:
         ("budget_usd: .nan\n", 1, "budget_usd: input should be a valid number, not '.nan'"),
         ("budget_usd: 1:59:59\n", 1, "budget_usd: input should be a valid number"),
         ("reviewers:\n  security:\n    model: [a]\n", 3, "reviewers.security.model: input should be a valid string"),
+        ("roles: [jury]\n", 1, "'jury' is no name for a reviewer"),
         ("reviewers:\n  Money: {}\n", 2, "reviewers.Money: string should match pattern"),
         ("roles: []\n", 1, "roles: tuple should have at least 1 item"),
         ("fail_on: sometimes\n", 1, "fail_on"),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
+
+from tests.fakes.loopback import Handler, Loopback
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Asked:
 Answer = Callable[[Asked], tuple[int, Any]]
 
 
-class Recorder:
+class Recorder(Loopback):
     """Listens on loopback while the context lasts. `answers` are tried by prefix of the path; without one it says 200 and `{}`."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Recorder:
         self.answers: dict[str, Answer] = {}
         recorder = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Recording(Handler):
             def do_POST(self) -> None:
                 length = int(self.headers.get("content-length", 0))
                 asked = Asked(
@@ -51,26 +51,9 @@ class Recorder:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST  # noqa: N815 - the library's name
+            do_GET = do_POST
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_port
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def url(self, path: str) -> str:
-        """Where a path is."""
-        return f"http://127.0.0.1:{self.port}{path}"
+        super().__init__(Recording)
 
     def on(self, path: str) -> list[Asked]:
         """What was asked of paths that begin so."""

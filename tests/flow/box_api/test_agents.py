@@ -168,7 +168,7 @@ def test_command_is_cancelled_by_the_id_in_the_list(box: Box, served: Server) ->
 def test_webhook_is_told_of_the_end_signed_and_tried_again(agent: Box, outside: Recorder, served: Server) -> None:
     failures = [503]
     outside.answers["/hook"] = lambda _: (failures.pop() if failures else 200, {})
-    run = agent.agent.run(prompt="echo there", webhook={"url": outside.url("/hook?x=1"), "headers": {"Authorization": "Bearer mine"}})
+    run = agent.agent.run(prompt="echo there", webhook={"url": f"{outside.url}/hook?x=1", "headers": {"Authorization": "Bearer mine"}})
     until(lambda: len(outside.on("/hook")) == 2)
     told = outside.on("/hook")[1]
     assert (told.json["status"], told.json["run_id"], told.json["box_id"], told.json["output"]) == (

@@ -29,10 +29,10 @@ def test_work_begins_when_its_minute_comes_and_its_webhook_is_told(agent: Box, o
     outside.answers.pop("/timer", None)
     agent.exec.command("mkdir sub")
     command = agent.schedule.exec(
-        cron="* * * * *", command=["sh", "-c", "echo tick; pwd"], folder="/workspace/home/sub", webhook_url=outside.url("/timer")
+        cron="* * * * *", command=["sh", "-c", "echo tick; pwd"], folder="/workspace/home/sub", webhook_url=f"{outside.url}/timer"
     )
     failing = agent.schedule.exec(cron="* * * * *", command=["sh", "-c", "echo no >&2; exit 3"])
-    prompt = agent.schedule.agent(cron="* * * * *", prompt="hello", webhook_url=outside.url("/timer"))
+    prompt = agent.schedule.agent(cron="* * * * *", prompt="hello", webhook_url=f"{outside.url}/timer")
     resting = agent.schedule.exec(cron="* * * * *", command=["true"])
     agent.schedule.pause(resting.id)
     agent.pause()

@@ -48,7 +48,7 @@ def test_typescript_client_works_unchanged(project: Path, served: Server, outsid
         **os.environ,
         "UPSTASH_BOX_BASE_URL": served.url,
         "UPSTASH_BOX_API_KEY": "box_one",
-        "HOOK": outside.url("/typescript"),
+        "HOOK": f"{outside.url}/typescript",
     }
     ended = subprocess.run(["node", "client.mjs"], cwd=project, env=environment, capture_output=True, text=True, timeout=100, check=False)
     assert (ended.returncode, ended.stdout.splitlines()[-1:]) == (0, ["done"]), ended.stdout + ended.stderr

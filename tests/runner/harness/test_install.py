@@ -6,16 +6,15 @@ import base64
 import hashlib
 import io
 import tarfile
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from runner.errors import HostMisconfigured
 from runner.harness import install
+from tests.fakes.loopback import Handler, Loopback
 from tests.server import box_review
 
 
@@ -41,26 +40,18 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
     """A registry that serves what the list holds."""
     served = [GOOD]
 
-    class Handler(BaseHTTPRequestHandler):
+    class Registry(Handler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Length", str(len(served[0])))
             self.end_headers()
             self.wfile.write(served[0])
 
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    monkeypatch.setenv("NPM_CONFIG_REGISTRY", f"http://127.0.0.1:{server.server_address[1]}")
     pinned = replace(install.PACKAGES["opencode"], sha512=base64.b64encode(hashlib.sha512(GOOD).digest()).decode())
     monkeypatch.setitem(install.PACKAGES, "opencode", pinned)  # type: ignore[arg-type]
-    yield served
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with Loopback(Registry) as server:
+        monkeypatch.setenv("NPM_CONFIG_REGISTRY", server.url)
+        yield served
 
 
 def test_package_is_laid_out_and_found(registry: list[bytes], tmp_path: Path) -> None:
