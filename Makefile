@@ -41,9 +41,9 @@ image:
 
 ## lock   resolve the dependencies anew (needs `pip install uv` in .venv)
 lock:
-	$(BIN)/python -m uv pip compile -q --generate-hashes --no-header --no-annotate --python-version 3.11 --universal \
+	$(BIN)/python -m uv pip compile -q --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11 --universal \
 		--no-emit-package box-review-sdk --override requirements/sdk.txt pyproject.toml sdk/pyproject.toml -o requirements/app.txt
-	$(BIN)/python -m uv pip compile -q --generate-hashes --no-header --no-annotate --python-version 3.11 --universal \
+	$(BIN)/python -m uv pip compile -q --no-strip-extras --generate-hashes --no-header --no-annotate --python-version 3.11 --universal \
 		--no-emit-package box-review-sdk --override requirements/sdk.txt pyproject.toml sdk/pyproject.toml --group dev \
 		-c requirements/app.txt -o requirements/dev.txt
 
