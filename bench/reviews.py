@@ -15,9 +15,9 @@ from pathlib import Path
 from box_review.client import Address, AsyncClient, Options
 
 from bench.measure import tell, timed
+from jobs.queue import connect
 from runner.harness.contract import Assignment, Harness
 from runner.host import open_host
-from runner.queue import connect
 from runner.result import RoleResult
 from runner.settings import RunnerSettings
 from runner.work import working

@@ -18,10 +18,10 @@ from bot.audit import Audit
 from bot.errors import Refused
 from bot.fleet import Fleet
 from bot.keys import Keys
-from bot.queue import connect
-from bot.reviews import Reviews
+from bot.reviews import STREAM_WAIT_S, Reviews
 from bot.settings import BotSettings
 from bot.sources import Sources
+from jobs.queue import REDIS_DEADLINE_S, connect
 
 log = structlog.get_logger()
 
@@ -31,7 +31,9 @@ def create_app(settings: BotSettings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        redis = connect(settings.redis_url)
+        redis = connect(
+            settings.redis_url, deadline_s=STREAM_WAIT_S + REDIS_DEADLINE_S, connections=200
+        )  # waiting for events may take long
         sources = Sources(settings.artifacts_url, settings.box_max_source_bytes)
         app.state.service = api.Service(
             keys=Keys.of(settings, redis), redis=redis, sources=sources, reviews=Reviews(redis, sources, settings.artifacts_url)

@@ -21,6 +21,7 @@ from box_review.jobs import (
     JURY_JOB,
     JURY_S,
     KEEP_S,
+    RUNNER,
     AgentJob,
     HostReport,
     JuryJob,
@@ -31,10 +32,11 @@ from box_review.jobs import (
 )
 
 from bot.errors import NoSuchReview, Refused
-from bot.queue import STREAM_WAIT_S, abort, submit
 from bot.sources import Sources
+from jobs.queue import abort, enqueue
 
 HOST_ALIVE_S = 30.0
+STREAM_WAIT_S = 15.0
 GIVEN_UP_S = JURY_S + 240.0  # after the reviewers' deadline: runners have had their time to end it themselves
 _ID_LETTERS = string.digits + string.ascii_lowercase
 
@@ -70,7 +72,7 @@ class Reviews:
         review_id = await self._write(request, tenant, reports, request.timeout_s, request.roles)
         # Should this process die here, a runner finds roles without a job and queues them.
         for role in request.roles:
-            await submit(self._redis, AGENT_JOB, AgentJob(review_id=review_id, role=role), job_id(review_id, role))
+            await enqueue(self._redis, RUNNER, AGENT_JOB, AgentJob(review_id=review_id, role=role), job_id(review_id, role))
         return review_id
 
     async def replay(self, review_id: str, tenant: str) -> str:
@@ -96,7 +98,7 @@ class Reviews:
         _check_alive(await self.hosts())
         replayed = await self._write(request, tenant, [report.claims_again() for report in record.roles], 0, ["jury"], replays=review_id)
         # Should this process die here, a runner finds a review whose reviewers are done, and calls the jury.
-        await submit(self._redis, JURY_JOB, JuryJob(review_id=replayed), job_id(replayed, "jury"))
+        await enqueue(self._redis, RUNNER, JURY_JOB, JuryJob(review_id=replayed), job_id(replayed, "jury"))
         return replayed
 
     async def _write(
@@ -144,7 +146,9 @@ class Reviews:
         """Write a record that no jury will write, unless one has, and stop the review's jobs."""
         arguments = (record.review_id, record.model_dump_json(), record.status.value)
         if await self._redis.eval(_END, 2, review_key(record.review_id), ACTIVE, *arguments):  # type: ignore[misc]
-            await abort(self._redis, [job_id(record.review_id, lane) for lane in (*(report.role for report in record.roles), "jury")])
+            await abort(
+                self._redis, RUNNER, [job_id(record.review_id, lane) for lane in (*(report.role for report in record.roles), "jury")]
+            )
             event = FinishedEvent(status=record.status, conclusion=record.conclusion, at_s=record.duration_s)
             await self._redis.xadd(events_key(record.review_id), {"event": event.model_dump_json()})
 

@@ -12,10 +12,10 @@ from box_review import __version__
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
+from jobs.queue import connect
 from runner import logs
 from runner.errors import RunnerError
 from runner.host import open_host
-from runner.queue import connect
 from runner.settings import RunnerSettings
 from runner.work import working
 from sandbox.errors import SandboxError

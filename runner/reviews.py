@@ -18,6 +18,7 @@ from box_review.jobs import (
     AGENT_JOB,
     JURY_JOB,
     KEEP_S,
+    RUNNER,
     AgentJob,
     JuryJob,
     events_key,
@@ -26,7 +27,7 @@ from box_review.jobs import (
     role_field,
 )
 
-from runner.queue import enqueue
+from jobs.queue import enqueue
 
 EVENTS_KEPT = 5000
 LATE_S = 30.0
@@ -139,7 +140,7 @@ class Reviews:
         """Put the jury's job on the queue once every role has its report."""
         review = await self.get(review_id)
         if review is not None and not review.status.final and review.roles_done:
-            await enqueue(self._redis, JURY_JOB, JuryJob(review_id=review_id).model_dump(), job_id(review_id, "jury"))
+            await enqueue(self._redis, RUNNER, JURY_JOB, JuryJob(review_id=review_id), job_id(review_id, "jury"))
 
     async def finish(self, review: ReviewState, record: ReviewRecord) -> bool:
         """Write the verdict; False if the review has one."""
@@ -172,7 +173,7 @@ class Reviews:
             return
         job = job_id(review.review_id, report.role)
         if not await self._redis.exists(job_key_prefix + job, in_progress_key_prefix + job):
-            await enqueue(self._redis, AGENT_JOB, AgentJob(review_id=review.review_id, role=report.role).model_dump(), job)
+            await enqueue(self._redis, RUNNER, AGENT_JOB, AgentJob(review_id=review.review_id, role=report.role), job)
 
     async def _set_role(self, review_id: str, report: RoleReport) -> bool:
         arguments = (role_field(report.role), report.model_dump_json())

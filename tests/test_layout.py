@@ -11,7 +11,7 @@ import pytest
 from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parent.parent
-APPLICATION = {"bot", "runner", "sandbox", "prompts", "action"}
+APPLICATION = {"bot", "runner", "jobs", "sandbox", "prompts", "action"}
 
 
 def test_import_rule_holds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ write to Redis must not be able to run code in a worker.
 
 Keys:
     box:runner                   the queue of runner jobs (arq)
-    box:runner:bell              list that wakes a waiting runner; losing entries only costs half a second
+    box:runner:bell              its bell
     box:hosts                    hash: host id -> HostReport
     box:reviews:active           sorted set: ids of reviews without a verdict, by deadline (Unix seconds)
     box:review:{id}              hash: request, tenant, created_at, deadline_at, status, record, `role:{role}` -> RoleReport,
@@ -16,6 +16,7 @@ Keys:
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import Field, TypeAdapter
@@ -23,8 +24,20 @@ from pydantic import Field, TypeAdapter
 from box_review.finding import ContractModel, Role
 from box_review.review import ReviewId
 
-QUEUE = "box:runner"
-BELL = "box:runner:bell"
+
+@dataclass(frozen=True)
+class Queue:
+    """One queue of jobs. `bell` is a list that wakes a waiting worker; losing its entries only costs half a second."""
+
+    name: str
+
+    @property
+    def bell(self) -> str:
+        """Name of the list."""
+        return f"{self.name}:bell"
+
+
+RUNNER = Queue("box:runner")
 HOSTS = "box:hosts"
 ACTIVE = "box:reviews:active"
 AGENT_JOB, JURY_JOB = "review_role", "judge"

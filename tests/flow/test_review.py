@@ -11,7 +11,7 @@ import pytest
 from box_review.client import AsyncClient, Client, Options
 from box_review.jobs import events_key
 
-from runner.queue import connect
+from jobs.queue import connect
 from tests.repositories import BAD, Repository
 from tests.server import Ended, Server, box_review
 

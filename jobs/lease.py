@@ -1,9 +1,9 @@
-"""The queue: arq, made fit for hosts that die, hang or lose their network.
+"""A worker of a queue: arq's, made fit for hosts that die, hang or lose their network.
 
 arq marks a running job with a key that lives as long as the job may. Here that key is a lease of seconds, renewed
 while the job runs and holding a token of its own: a dead host's job is taken over as soon as its lease
 ends, and a host that lost its lease stops its job and cannot finish it any more. A doorbell replaces the
-waiting for the next poll. Written for arq 0.28; `tests/runner/test_queue.py` fails if its inside changes.
+waiting for the next poll. Written for arq 0.28; `tests/jobs/test_lease.py` fails if its inside changes.
 """
 
 from __future__ import annotations
@@ -12,23 +12,21 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from arq.connections import ArqRedis
 from arq.constants import abort_jobs_ss, in_progress_key_prefix, job_key_prefix, result_key_prefix, retry_key_prefix
 from arq.worker import Function, Worker
-from box_review.jobs import BELL, QUEUE, decode, encode
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
+from box_review.jobs import decode, encode
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from jobs.queue import Queue, connect
 
 log = structlog.get_logger()
 
-REDIS_DEADLINE_S = 2.0
 LONGEST_JOB_S = 25 * 3600.0
 MAX_TRIES = 3
 READ_LIMIT = 1000  # more than all hosts run at once: running jobs stay in the list that is read
@@ -51,19 +49,19 @@ return 1
 """
 
 
-def connect(url: str, *, deadline_s: float | None = REDIS_DEADLINE_S, connections: int = 50) -> ArqRedis:
-    """A client of the queue; each call ends within about `deadline_s`, with RedisError or OSError when Redis is away."""
-    pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=connections,
-        timeout=10,
-        socket_timeout=deadline_s,
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3),
-        # Not RedisError: a WatchError says that another host was faster, and must not be tried again.
-        retry_on_error=[RedisConnectionError, RedisTimeoutError, OSError],
-        **({} if url.startswith("unix:") else {"socket_connect_timeout": REDIS_DEADLINE_S}),
-    )
-    return ArqRedis(pool, job_serializer=encode, job_deserializer=decode, default_queue_name=QUEUE)
+@dataclass(frozen=True)
+class Terms:
+    """How a worker takes jobs.
+
+    Args:
+        host_id: who it is; two workers never share one.
+        max_jobs: jobs at the same time.
+        lease_s: seconds a lease lasts without renewal.
+    """
+
+    host_id: str
+    max_jobs: int
+    lease_s: float
 
 
 class LeaseWorker(Worker):
@@ -71,46 +69,45 @@ class LeaseWorker(Worker):
 
     Args:
         functions: the jobs it can do.
+        queue: where they come from.
         redis: a client by `connect`.
         redis_url: for the doorbell's own connection.
-        host_id: this host; two workers never share one.
+        terms: how it takes them.
         on_lost: called with the id of a job that was started too often and is given up.
-        max_jobs: jobs at the same time.
-        lease_s: seconds a lease lasts without renewal.
     """
 
     def __init__(
         self,
         functions: Sequence[Function],
         *,
+        queue: Queue,
         redis: ArqRedis,
         redis_url: str,
-        host_id: str,
+        terms: Terms,
         on_lost: Callable[[str], Awaitable[None]],
-        max_jobs: int,
-        lease_s: float,
     ) -> None:
         super().__init__(
             functions,
-            queue_name=QUEUE,
+            queue_name=queue.name,
             redis_pool=redis,
             handle_signals=False,
-            max_jobs=max_jobs,
+            max_jobs=terms.max_jobs,
             job_timeout=LONGEST_JOB_S,
             keep_result=0,
             queue_read_limit=READ_LIMIT,
             max_tries=MAX_TRIES,
             health_check_interval=10,
-            health_check_key=f"{QUEUE}:health:{host_id}",
+            health_check_key=f"{queue.name}:health:{terms.host_id}",
             allow_abort_jobs=True,
             job_serializer=encode,
             job_deserializer=decode,
             log_results=False,
         )
-        self.in_progress_timeout_s = lease_s
-        self._lease_s = lease_s
+        self.in_progress_timeout_s = terms.lease_s
+        self._queue = queue
+        self._lease_s = terms.lease_s
         self._redis_url = redis_url
-        self._host_id = host_id
+        self._host_id = terms.host_id
         self._on_lost = on_lost
         self._tokens: dict[str, str] = {}
         self._rung = asyncio.Event()
@@ -233,7 +230,7 @@ class LeaseWorker(Worker):
         try:
             while True:
                 try:
-                    if await bell.blpop([BELL], timeout=RING_WAIT_S):  # type: ignore[misc]
+                    if await bell.blpop([self._queue.bell], timeout=RING_WAIT_S):  # type: ignore[misc]
                         self._rung.set()
                 except (RedisError, OSError):
                     await asyncio.sleep(1)
@@ -248,13 +245,3 @@ async def end(task: asyncio.Task[Any]) -> None:
         await asyncio.wait({task}, timeout=1)
     if not task.cancelled():
         task.exception()  # looked at, so that nobody is warned that it never was
-
-
-async def enqueue(redis: ArqRedis, function: str, payload: dict[str, Any], job_id: str) -> bool:
-    """Put a job on the queue and ring; False if it is there already."""
-    job = await redis.enqueue_job(function, payload, _job_id=job_id)
-    async with redis.pipeline() as pipe:
-        pipe.rpush(BELL, 1)
-        pipe.ltrim(BELL, -100, -1)
-        await pipe.execute()
-    return job is not None

@@ -13,10 +13,19 @@ import pytest
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.worker import Worker, func
-from box_review.jobs import QUEUE
+from box_review.jobs import RUNNER
+from pydantic import BaseModel
 
-from runner.queue import LeaseWorker, connect, enqueue
+from jobs.lease import LeaseWorker, Terms
+from jobs.queue import connect, enqueue
 from tests.conftest import Valkey
+
+
+class Job(BaseModel):
+    """What is to be done."""
+
+    a: int = 0
+
 
 Work = Callable[[dict[Any, Any], dict[str, Any]], Awaitable[None]]
 
@@ -31,8 +40,13 @@ async def worker(url: str, host: str, work: Work, lease_s: float = 1.0, lost: li
 
     redis = connect(url)
     made = LeaseWorker(
-        [func(work, name="work")], redis=redis, redis_url=url, host_id=host, on_lost=on_lost, max_jobs=4, lease_s=lease_s
-    )  # fmt: skip
+        [func(work, name="work")],
+        queue=RUNNER,
+        redis=redis,
+        redis_url=url,
+        terms=Terms(host, 4, lease_s),
+        on_lost=on_lost,
+    )
     task = asyncio.create_task(made.main())
     try:
         yield made
@@ -72,13 +86,13 @@ async def test_job_starts_at_the_bell_not_at_the_next_poll(valkey: Valkey, redis
     async with worker(valkey.url, "h1", work) as made:
         made.poll_delay_s = 30
         await asyncio.sleep(0.3)  # the first poll has found nothing
-        await enqueue(redis, "work", {}, "j")
+        await enqueue(redis, RUNNER, "work", Job(), "j")
         async with asyncio.timeout(5):
             await ran.wait()
 
 
 async def test_payload_is_json_and_never_pickle(redis: ArqRedis) -> None:
-    await enqueue(redis, "work", {"a": 1}, "j")
+    await enqueue(redis, RUNNER, "work", Job(a=1), "j")
     raw = await redis.get(job_key_prefix + "j")
     assert raw is not None
     assert raw.startswith(b"{")
@@ -90,8 +104,8 @@ async def test_job_is_queued_once_however_often_it_is_sent(valkey: Valkey, redis
     async def work(_: dict[Any, Any], payload: dict[str, Any]) -> None:
         runs.append(payload)
 
-    assert await enqueue(redis, "work", {}, "j")
-    assert not await enqueue(redis, "work", {}, "j")
+    assert await enqueue(redis, RUNNER, "work", Job(), "j")
+    assert not await enqueue(redis, RUNNER, "work", Job(), "j")
     async with worker(valkey.url, "h1", work):
         await until(lambda: bool(runs))
         await asyncio.sleep(0.3)
@@ -99,7 +113,7 @@ async def test_job_is_queued_once_however_often_it_is_sent(valkey: Valkey, redis
 
 
 async def test_job_of_a_dead_host_is_taken_over_when_its_lease_ends(valkey: Valkey, redis: ArqRedis) -> None:
-    await enqueue(redis, "work", {}, "j")
+    await enqueue(redis, RUNNER, "work", Job(), "j")
     await redis.set(in_progress_key_prefix + "j", "dead:1", px=700)
     ran: list[float] = []
 
@@ -133,12 +147,12 @@ async def test_running_job_keeps_its_lease_for_longer_than_the_lease_lasts(valke
 
         return work
 
-    await enqueue(redis, "work", {}, "j")
+    await enqueue(redis, RUNNER, "work", Job(), "j")
     async with worker(valkey.url, "h1", slow("h1")), worker(valkey.url, "h2", slow("h2")):
         await until(lambda: bool(runs))
         await asyncio.sleep(2.8)
     assert len(runs) == 1
-    assert await redis.zcard(QUEUE) == 0
+    assert await redis.zcard(RUNNER.name) == 0
 
 
 async def test_host_that_lost_its_lease_stops_its_job_and_cannot_finish_it(valkey: Valkey, redis: ArqRedis) -> None:
@@ -151,7 +165,7 @@ async def test_host_that_lost_its_lease_stops_its_job_and_cannot_finish_it(valke
         finally:
             stopped.set()
 
-    await enqueue(redis, "work", {}, "j")
+    await enqueue(redis, RUNNER, "work", Job(), "j")
     async with worker(valkey.url, "h1", work):
         async with asyncio.timeout(5):
             await started.wait()
@@ -161,7 +175,7 @@ async def test_host_that_lost_its_lease_stops_its_job_and_cannot_finish_it(valke
         await asyncio.sleep(0.2)
     assert await redis.get(in_progress_key_prefix + "j") == b"h2:stolen"
     assert await redis.exists(job_key_prefix + "j") == 1
-    assert await redis.zcard(QUEUE) == 1
+    assert await redis.zcard(RUNNER.name) == 1
 
 
 async def test_job_that_kills_its_host_again_and_again_is_given_up_and_told(valkey: Valkey, redis: ArqRedis) -> None:
@@ -169,11 +183,11 @@ async def test_job_that_kills_its_host_again_and_again_is_given_up_and_told(valk
         raise asyncio.CancelledError  # as if the process went down: the job goes back to the queue
 
     lost: list[str] = []
-    await enqueue(redis, "work", {}, "j")
+    await enqueue(redis, RUNNER, "work", Job(), "j")
     async with worker(valkey.url, "h1", work, lost=lost):
         await until(lambda: bool(lost))
     assert lost == ["j"]
-    assert await redis.zcard(QUEUE) == 0
+    assert await redis.zcard(RUNNER.name) == 0
 
 
 async def test_worker_outlives_a_restart_of_redis(valkey: Valkey, redis: ArqRedis) -> None:
@@ -187,7 +201,7 @@ async def test_worker_outlives_a_restart_of_redis(valkey: Valkey, redis: ArqRedi
         await asyncio.sleep(0.5)
         await asyncio.to_thread(valkey.start)
         client = connect(valkey.url)
-        await enqueue(client, "work", {}, "j")
+        await enqueue(client, RUNNER, "work", Job(), "j")
         await until(lambda: bool(runs))
         assert made.jobs_complete == 1
         await client.aclose(close_connection_pool=True)
@@ -196,7 +210,7 @@ async def test_worker_outlives_a_restart_of_redis(valkey: Valkey, redis: ArqRedi
 @pytest.mark.parametrize("payload", [b"cos\nsystem\n(S'true'\ntR.", b"\x80\x04]", b"[]", b"{"], ids=["pickle", "pickle4", "list", "cut"])
 async def test_payload_that_is_no_job_runs_nothing(valkey: Valkey, redis: ArqRedis, payload: bytes) -> None:
     await redis.set(job_key_prefix + "j", payload)
-    await redis.zadd(QUEUE, {"j": 1})
+    await redis.zadd(RUNNER.name, {"j": 1})
 
     async def work(_: dict[Any, Any], payload: dict[str, Any]) -> None:
         raise AssertionError("a foreign payload was run")
@@ -204,4 +218,4 @@ async def test_payload_that_is_no_job_runs_nothing(valkey: Valkey, redis: ArqRed
     lost: list[str] = []
     async with worker(valkey.url, "h1", work, lost=lost):
         await until(lambda: bool(lost))
-    assert await redis.zcard(QUEUE) == 0
+    assert await redis.zcard(RUNNER.name) == 0
