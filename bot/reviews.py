@@ -31,6 +31,7 @@ from box_review.jobs import (
     role_field,
 )
 
+from bot import recent
 from bot.errors import NoSuchReview, Refused
 from bot.sources import Sources
 from jobs.queue import abort, enqueue
@@ -119,6 +120,7 @@ class Reviews:
             pipe.hset(review_key(review_id), mapping=fields)
             pipe.expire(review_key(review_id), KEEP_S)
             pipe.zadd(ACTIVE, {review_id: now + reviewers_s + JURY_S})
+            recent.note(pipe, tenant, request.repository, review_id, now)
             for lane in lanes:
                 pipe.xadd(events_key(review_id), {"event": LaneEvent(lane=lane, stage="waiting").model_dump_json()})
             pipe.expire(events_key(review_id), KEEP_S)
@@ -128,11 +130,28 @@ class Reviews:
     async def record(self, review_id: str) -> ReviewRecord:
         """The review as it stands. Raises NoSuchReview."""
         fields = await self._fields(review_id)
-        if fields is None:
-            return await self._archived(review_id)
-        if "record" in fields:
-            return ReviewRecord.model_validate_json(fields["record"])
-        return _provisional(review_id, fields)
+        return await self._archived(review_id) if fields is None else _known(review_id, fields)
+
+    async def recent(self, tenant: str, before: str, count: int, repository: str = "") -> list[ReviewRecord]:
+        """The reviews a tenant asked for, newest first, after the review `before`; an empty one begins with the newest."""
+        ids = await recent.review_ids(self._redis, tenant, repository, before, count)
+        found = await asyncio.gather(*(self._fields(review_id) for review_id in ids))
+        return [_known(review_id, fields) for review_id, fields in zip(ids, found, strict=True) if fields is not None]
+
+    async def repositories(self, tenant: str) -> list[str]:
+        """The repositories a tenant had reviewed, the last one first."""
+        return await recent.repositories(self._redis, tenant)
+
+    async def owned(self, review_id: str, tenant: str) -> ReviewRecord:
+        """The review as it stands, for the tenant who asked for it. Raises NoSuchReview for everybody else."""
+        fields = await self._fields(review_id)
+        if fields is None or fields.get("tenant") != tenant:
+            raise NoSuchReview(review_id)
+        return _known(review_id, fields)
+
+    async def told(self, review_id: str) -> list[tuple[str, str]]:
+        """Ids and JSON of the events so far."""
+        return [(entry_id.decode(), fields[b"event"].decode()) for entry_id, fields in await self._redis.xrange(events_key(review_id))]
 
     async def cancel(self, review_id: str) -> ReviewRecord:
         """Stop a review; one that is over stays as it is. Raises NoSuchReview."""
@@ -232,6 +251,10 @@ def _check(request: ReviewRequest, hosts: list[HostReport]) -> None:
         raise Refused(f"the role {own[0]!r} is one of your own and needs an agent; the harness static has no words for it")
     if len(set(request.roles)) != len(request.roles):
         raise Refused("a role is named twice")
+
+
+def _known(review_id: str, fields: dict[str, str]) -> ReviewRecord:
+    return ReviewRecord.model_validate_json(fields["record"]) if "record" in fields else _provisional(review_id, fields)
 
 
 def _provisional(review_id: str, fields: dict[str, str]) -> ReviewRecord:

@@ -11,10 +11,15 @@ Keys:
     box:review:{id}              hash: request, tenant, created_at, deadline_at, status, record, `role:{role}` -> RoleReport,
                                  and of a replay `replays`: the review whose results and votes it takes
     box:review:{id}:events       stream of ReviewEvent in the field `event`
+    box:reviews:of:{tenant}      sorted set: ids of the reviews a tenant asked for, by creation (Unix seconds); what is older than
+                                 KEEP_S drops out
+    box:reviews:in:{tenant}:{digest}       the same of one repository, named by 32 hex digits of its SHA-256
+    box:reviews:repositories:{tenant}      sorted set: names of a tenant's repositories, by their last review
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -55,6 +60,18 @@ def review_key(review_id: str) -> str:
 def events_key(review_id: str) -> str:
     """Stream of one review's events."""
     return f"box:review:{review_id}:events"
+
+
+def reviews_key(tenant: str, repository: str = "") -> str:
+    """Sorted set of a tenant's reviews, or of those of one repository, whose digest no tenant's name can run into."""
+    if not repository:
+        return f"box:reviews:of:{tenant}"
+    return f"box:reviews:in:{tenant}:{hashlib.sha256(repository.encode()).hexdigest()[:32]}"
+
+
+def repositories_key(tenant: str) -> str:
+    """Sorted set of the repositories a tenant had reviewed."""
+    return f"box:reviews:repositories:{tenant}"
 
 
 def role_field(role: str) -> str:
