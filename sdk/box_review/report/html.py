@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from box_review.report import wording
@@ -17,10 +17,7 @@ from box_review.sanitize import visible
 
 def render(record: ReviewRecord) -> str:
     """The record as a self-contained HTML page."""
-    return (
-        _template().render(record=record, wording=wording, timeline=timeline(record), context=context, changes=changes, plain=wording.plain)
-        + "\n"
-    )
+    return _template().render(record=record, timeline=timeline(record)) + "\n"
 
 
 _CODE_SPAN = re.compile("(?<!`)`([^`\n]+)`(?!`)")
@@ -28,16 +25,22 @@ _CODE_SPAN = re.compile("(?<!`)`([^`\n]+)`(?!`)")
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("box_review.report", "."),
+    return environment().get_template("template.html.j2")
+
+
+def environment(*more: BaseLoader) -> Environment:
+    """What renders pages with texts of reviews: the report's templates and `more`, which may use its `parts.html.j2` and `style.css.j2`."""
+    made = Environment(
+        loader=ChoiceLoader([*more, PackageLoader("box_review.report", ".")]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["with_code"] = _with_code
-    return environment.get_template("template.html.j2")
+    made.filters["with_code"] = _with_code
+    made.globals.update(wording=wording, context=context, changes=changes, plain=wording.plain)
+    return made
 
 
 def _shown(value: object) -> object:
