@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
-import os
 import secrets
-import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +17,8 @@ from fastapi import Depends, Header
 from fastapi.requests import HTTPConnection
 from pydantic import BaseModel
 
-from bot.errors import Misconfigured, Refused
+from bot.errors import Refused
+from bot.secret_file import secret_of
 from bot.settings import BotSettings
 
 KEYS = "box:keys"
@@ -60,14 +58,19 @@ class Keys:
 
     async def caller(self, key: str | None) -> Caller | None:
         """Whose key it is, None if it is nobody's or past its time."""
-        given = (key or "").encode()
+        return await self.standing(self.reference(key)) if key else None
+
+    def reference(self, key: str) -> str:
+        """What stands for a key where the key itself must not be kept; it opens nothing."""
+        given = key.encode()
         fits = [hmac.compare_digest(given, known) for known in self._configured]  # all are compared, so that time tells nothing
-        name = f"t{hashlib.sha256(given).hexdigest()[:20]}"  # tells nothing of the key
-        if any(fits):
-            return Caller(tenant=name, key_id=name, configured=True)
-        if not given or self._redis is None:
-            return None
-        body = await self._redis.hget(KEYS, _hash(given))  # type: ignore[misc]
+        return _name(given) if any(fits) else _hash(given)
+
+    async def standing(self, reference: str) -> Caller | None:
+        """Whose key a reference stands for, None if the key was removed or is past its time."""
+        if reference in map(_name, self._configured):
+            return Caller(tenant=reference, key_id=reference, configured=True)
+        body = None if self._redis is None else await self._redis.hget(KEYS, reference)  # type: ignore[misc]
         kept = None if body is None else _Kept.model_validate_json(body)
         if kept is None or (kept.key.expires_at is not None and kept.key.expires_at <= time.time()):
             return None
@@ -131,25 +134,15 @@ async def _caller(connection: HTTPConnection, x_box_api_key: Annotated[str | Non
 Authorized = Annotated[Caller, Depends(_caller)]
 
 
+def _name(key: bytes) -> str:
+    """A configured key's tenant; it tells nothing of the key."""
+    return f"t{hashlib.sha256(key).hexdigest()[:20]}"
+
+
 def _hash(key: bytes) -> str:
     return hashlib.sha256(key).hexdigest()
 
 
 def own_key(data_dir: Path) -> str:
     """The server's generated key; only its user can read the file."""
-    file = data_dir / "api-key"
-    data_dir.mkdir(parents=True, exist_ok=True)
-    if not file.exists():
-        # Written aside and linked: the file is whole or absent, and the first of two processes wins.
-        handle, draft = tempfile.mkstemp(prefix=".api-key-", dir=data_dir)
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as opened:
-                opened.write(f"box_{secrets.token_urlsafe(32)}")
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, file)
-        finally:
-            Path(draft).unlink()
-    key = file.read_text(encoding="ascii").strip()
-    if not key:
-        raise Misconfigured(f"{file} is empty; delete it, and a new key is made")
-    return key
+    return secret_of(data_dir / "api-key", prefix="box_")
