@@ -11,26 +11,20 @@ import contextlib
 import hashlib
 import os
 import re
-import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
+from box_review import git
 from box_review.errors import InputError, NotARepository
 
 HISTORY = 50
 """How many commits before each end come along, for hot spots and blame."""
-GIT_DEADLINE_S = 600.0
+_QUIET_STATUS = ("status", "--porcelain=v1", "-z", "--untracked-files=no", "--ignore-submodules=all", "--no-renames")
+_UPLOAD_PACK = "git -c core.fsmonitor=false -c core.hooksPath=/dev/null -c uploadpack.allowAnySHA1InWant=true upload-pack"
 _SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-
-# Flaws that old histories are full of and that harm nobody; all other checks of git's stay errors.
-_HARMLESS = (
-    *("badDate", "badDateOverflow", "badEmail", "badName", "badTimezone", "missingEmail", "missingNameBeforeEmail"),
-    *("missingSpaceBeforeDate", "missingSpaceBeforeEmail", "missingTaggerEntry", "zeroPaddedDate", "zeroPaddedFilemode"),
-)
 
 
 @dataclass(frozen=True)
@@ -76,7 +70,7 @@ def find_change(path: Path, base: str | None = None, head: str | None = None) ->
     head_sha = _commit(repository, head or "HEAD", "head")
     base_name = base or _default_base(repository, head_sha)
     base_sha = _commit(repository, base_name, "base")
-    shared = _git(repository, "merge-base", "--", base_sha, head_sha, check=False).strip()
+    shared = git.text(repository, "merge-base", "--", base_sha, head_sha, check=False).strip()
     if (shared or base_sha) == head_sha:
         raise InputError(
             f"base {base_name!r} and head {head or 'HEAD'!r} hold the same commit {head_sha[:12]}: there is nothing to review"
@@ -92,7 +86,7 @@ def find_change(path: Path, base: str | None = None, head: str | None = None) ->
         head_sha=head_sha,
         base=base_name,
         head=head or "HEAD",
-        title=_git(repository, "show", "--no-patch", "--no-show-signature", "--format=%s", head_sha)[:500].strip(),
+        title=git.text(repository, "show", "--no-patch", "--no-show-signature", "--format=%s", head_sha)[:500].strip(),
         uncommitted=uncommitted,
     )
 
@@ -106,8 +100,10 @@ def fetch_missing(path: Path, commits: Sequence[str]) -> None:
     repository = _open(path)
     if not (repository / ".git").exists():  # files of a checkout can look like a bare repository, whose settings start programs
         raise InputError(f"{path} is no checkout with a working tree")
-    shallow = _git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
-    missing = [commit for commit in commits if _attempt(["-C", str(repository), "cat-file", "-e", f"{commit}^{{commit}}"]).returncode != 0]
+    shallow = git.text(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
+    missing = [
+        commit for commit in commits if git.attempt(["-C", str(repository), "cat-file", "-e", f"{commit}^{{commit}}"]).returncode != 0
+    ]
     if not shallow and not missing:
         return
     words = [
@@ -123,15 +119,19 @@ def fetch_missing(path: Path, commits: Sequence[str]) -> None:
         "origin",
         *missing,
     ]
-    answer = _attempt(["-C", str(repository), *words])
+    answer = git.attempt(["-C", str(repository), *words])
     if answer.returncode != 0:
         what = f"commit {missing[0][:12]}" if missing else "all of its history"
-        raise InputError(f"{repository} lacks {what}, and git could not fetch it ({_reason(answer.stderr)}); clone with fetch-depth: 0")
+        raise InputError(f"{repository} lacks {what}, and git could not fetch it ({git.reason(answer.stderr)}); clone with fetch-depth: 0")
+
+
+def _there(repository: Path, commit: str) -> bool:
+    return git.attempt(["-C", str(repository), "cat-file", "-e", f"{commit}^{{commit}}"]).returncode == 0
 
 
 def read_base(change: Change, name: str, most_bytes: int) -> bytes | None:
     """A file as the base's tip has it; None where there is none. Raises InputError if it is no plain file or too large."""
-    listed = _git(change.repository, "ls-tree", "--full-tree", "-l", "-z", change.tip_sha, "--", name).rstrip("\0")
+    listed = git.text(change.repository, "ls-tree", "--full-tree", "-l", "-z", change.tip_sha, "--", name).rstrip("\0")
     if not listed:
         return None
     mode, _, sha, size = listed.partition("\t")[0].split()
@@ -139,9 +139,9 @@ def read_base(change: Change, name: str, most_bytes: int) -> bytes | None:
         raise InputError(f"{name} of {change.base} is no plain file")
     if int(size) > most_bytes:
         raise InputError(f"{name} of {change.base} has {size} bytes; {most_bytes} are allowed")
-    answer = _attempt(["-C", str(change.repository), "cat-file", "blob", sha])
+    answer = git.attempt(["-C", str(change.repository), "cat-file", "blob", sha])
     if answer.returncode != 0:
-        raise InputError(f"git could not read {name} of {change.base}: {_reason(answer.stderr)}")
+        raise InputError(f"git could not read {name} of {change.base}: {git.reason(answer.stderr)}")
     return answer.stdout
 
 
@@ -150,36 +150,9 @@ def pack(change: Change) -> Iterator[Source]:
     """The archive of a change, for as long as the context lasts. Raises InputError if git cannot give the objects."""
     with tempfile.TemporaryDirectory(prefix="box-review-") as folder:
         bare = Path(folder, "bare.git")
-        _run(["init", "-q", "--bare", f"--object-format={'sha1' if len(change.head_sha) == 40 else 'sha256'}", str(bare)])
-        checks = [word for flaw in _HARMLESS for word in ("-c", f"fetch.fsck.{flaw}=ignore")]
-        settings = [
-            "-c",
-            "fetch.fsckObjects=true",
-            "-c",
-            "fetch.unpackLimit=1",
-            "-c",
-            "protocol.allow=never",
-            "-c",
-            "protocol.file.allow=always",
-        ]
-        options = ["--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules", f"--depth={HISTORY}"]
-        url = str(change.repository)
-        _run(
-            [
-                "-C",
-                str(bare),
-                *settings,
-                *checks,
-                "fetch",
-                "-q",
-                *options,
-                f"--upload-pack={_UPLOAD_PACK}",
-                "--",
-                f"file://{url}",
-                change.base_sha,
-                change.head_sha,
-            ]
-        )
+        git.run(["init", "-q", "--bare", f"--object-format={'sha1' if len(change.head_sha) == 40 else 'sha256'}", str(bare)])
+        commits = (change.base_sha, change.head_sha)
+        git.fetch(bare, f"file://{change.repository}", commits, depth=HISTORY, options=[f"--upload-pack={_UPLOAD_PACK}"])
         archive = Path(folder, "source.tar")
         _write(bare, archive)
         with archive.open("rb") as file:
@@ -209,9 +182,9 @@ def _open(path: Path) -> Path:
     folder = path if path.is_dir() else path.parent
     if not os.access(folder, os.R_OK | os.X_OK):
         raise InputError(f"{folder} cannot be read by this user")
-    answer = _attempt(["-C", str(folder), "rev-parse", "--path-format=absolute", "--is-bare-repository", "--git-dir"])
+    answer = git.attempt(["-C", str(folder), "rev-parse", "--path-format=absolute", "--is-bare-repository", "--git-dir"])
     if answer.returncode != 0:
-        reason = _reason(answer.stderr)
+        reason = git.reason(answer.stderr)
         if "dubious ownership" in reason:
             raise InputError(
                 f"{folder} belongs to another user and git refuses it; allow it with `git config --global --add safe.directory {folder}`"
@@ -220,17 +193,17 @@ def _open(path: Path) -> Path:
     bare, git_dir = answer.stdout.decode("utf-8", "surrogateescape").rstrip("\n").split("\n", 1)
     if bare == "true":
         return Path(git_dir)
-    return Path(_git(folder, "rev-parse", "--show-toplevel").rstrip("\n"))
+    return Path(git.text(folder, "rev-parse", "--show-toplevel").rstrip("\n"))
 
 
 def _commit(repository: Path, revision: str, what: str) -> str:
     """The commit a revision names."""
     # --end-of-options: a revision that begins with a dash is a name, not an option.
-    answer = _attempt(["-C", str(repository), "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"])
+    answer = git.attempt(["-C", str(repository), "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"])
     sha = answer.stdout.decode("ascii", "replace").strip()
     if answer.returncode == 0 and _SHA.fullmatch(sha):
         return sha
-    if _attempt(["-C", str(repository), "rev-parse", "--verify", "--quiet", "HEAD"]).returncode != 0:
+    if git.attempt(["-C", str(repository), "rev-parse", "--verify", "--quiet", "HEAD"]).returncode != 0:
         raise InputError(f"{repository} has no commit on its current branch yet: there is nothing to review")
     raise InputError(f"{what} {revision!r} is not a commit of {repository}; see `git branch -a` and `git log`")
 
@@ -238,75 +211,30 @@ def _commit(repository: Path, revision: str, what: str) -> str:
 def _default_base(repository: Path, head_sha: str) -> str:
     """The branch a pull request would go to, or the parent when the head lies on it."""
     for name in ("origin/HEAD", "origin/main", "origin/master", "main", "master"):
-        found = _git(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", check=False).strip()
-        if found and _attempt(["-C", str(repository), "merge-base", "--is-ancestor", head_sha, found]).returncode != 0:
+        found = git.text(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", check=False).strip()
+        if found and git.attempt(["-C", str(repository), "merge-base", "--is-ancestor", head_sha, found]).returncode != 0:
             return name
-    if _attempt(["-C", str(repository), "rev-parse", "--verify", "--quiet", f"{head_sha}^"]).returncode != 0:
+    if git.attempt(["-C", str(repository), "rev-parse", "--verify", "--quiet", f"{head_sha}^"]).returncode != 0:
         raise InputError(f"{repository} holds a single commit ({head_sha[:12]}): there is nothing to compare it with; name one with --base")
     return f"{head_sha[:12]}^"
 
 
 def _uncommitted(repository: Path) -> int:
     """How many tracked files differ from HEAD. git would run the repository's clean filters to find out, so they are switched off."""
-    names = _git(repository, "config", "--name-only", "-z", "--get-regexp", r"^filter\..*\.(clean|smudge|process|required)$", check=False)
+    names = git.text(
+        repository, "config", "--name-only", "-z", "--get-regexp", r"^filter\..*\.(clean|smudge|process|required)$", check=False
+    )
     switched_off = {"GIT_CONFIG_COUNT": str(names.count("\0"))}
     for index, name in enumerate(names.split("\0")[:-1]):
         switched_off |= {f"GIT_CONFIG_KEY_{index}": name, f"GIT_CONFIG_VALUE_{index}": "false" if name.endswith(".required") else ""}
-    answer = _attempt(["-C", str(repository), *_QUIET_STATUS], switched_off)
+    answer = git.attempt(["-C", str(repository), *_QUIET_STATUS], switched_off)
     return answer.stdout.count(b"\0")
 
 
 def _name(repository: Path) -> str:
     """`owner/name` of a GitHub remote, or the folder's name."""
-    url = _git(repository, "config", "--get", "remote.origin.url", check=False).strip()
+    url = git.text(repository, "config", "--get", "remote.origin.url", check=False).strip()
     match = re.fullmatch(r".*github\.com[:/]([\w.-]+/[\w.-]+?)(\.git)?/?", url)
     if match:
         return match[1]
     return repository.resolve().name.removesuffix(".git").encode("utf-8", "replace").decode()[:300] or "repository"
-
-
-# Reading a repository must start nothing of its own: no fsmonitor, no pager, no external diff, no lazy fetch, no hook.
-_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.untrackedCache=false", "-c", "submodule.recurse=false")
-_QUIET_STATUS = ("status", "--porcelain=v1", "-z", "--untracked-files=no", "--ignore-submodules=all", "--no-renames")
-_UPLOAD_PACK = "git -c core.fsmonitor=false -c core.hooksPath=/dev/null -c uploadpack.allowAnySHA1InWant=true upload-pack"
-
-
-def _environment() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    return kept | {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8", "GIT_PAGER": "cat"}
-
-
-def _attempt(arguments: Sequence[str], more: Mapping[str, str] = MappingProxyType({})) -> subprocess.CompletedProcess[bytes]:
-    try:
-        return subprocess.run(
-            ["git", *_SAFE, *arguments],
-            env=_environment() | dict(more),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=GIT_DEADLINE_S,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise InputError("git is not installed; on Debian and Ubuntu: apt install git") from None
-    except subprocess.TimeoutExpired:
-        raise InputError(f"git did not answer within {GIT_DEADLINE_S:.0f} s: git {' '.join(arguments[:6])}") from None
-
-
-def _run(arguments: Sequence[str]) -> None:
-    answer = _attempt(arguments)
-    if answer.returncode != 0:
-        raise InputError(f"git could not read the commits: {_reason(answer.stderr)}")
-
-
-def _git(repository: Path, *arguments: str, check: bool = True) -> str:
-    answer = _attempt(["-C", str(repository), *arguments])
-    if answer.returncode != 0 and check:
-        raise InputError(f"git {arguments[0]} failed in {repository}: {_reason(answer.stderr)}")
-    return answer.stdout.decode("utf-8", "surrogateescape") if answer.returncode == 0 else ""
-
-
-def _reason(stderr: bytes) -> str:
-    """git's own words, its last `fatal:` or `error:` line."""
-    lines = [line.strip() for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
-    return telling[0].removeprefix("fatal: ").removeprefix("error: ") if telling else "no reason given"
