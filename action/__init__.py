@@ -1,1 +1,1 @@
-"""What the GitHub Action does: a review on the workflow's own runner, or asked of a server, told as a workflow tells things."""
+"""What the GitHub Action does: a review on its runner, one asked of a server, or one that the App makes, told as workflows tell things."""

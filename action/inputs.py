@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,31 @@ EVENTS = ("pull_request", "push", "merge_group", "workflow_dispatch", "schedule"
 _MODEL_ACCESS = ("BOX_REVIEW_URL", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL")
 _OF_ANALYZERS = ("timeout_s", "fail_on", "max_comments")
 _NUMBERS = {"budget_usd", "timeout_minutes"}
+_YES, _NO = ("true", "True", "TRUE"), ("false", "False", "FALSE", "")
 _WORDS = ("harness", "model", "instructions", "fail_on", "budget_usd", "timeout_minutes")
 
 
 @dataclass(frozen=True)
 class Commits:
-    """What is compared; None where the repository itself decides."""
+    """What is compared; None where the repository itself decides.
+
+    Args:
+        fork: the pull request comes from another repository, so that GitHub gives its workflows no secrets.
+    """
 
     base: str | None
     head: str | None
+    fork: bool = False
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """A review that the App makes by itself, and where GitHub shows it."""
+
+    api_url: str
+    repository: str
+    head_sha: str
+    token: str = field(repr=False)
 
 
 def wanted(environment: Mapping[str, str]) -> RepoConfig:
@@ -40,8 +56,42 @@ def wanted(environment: Mapping[str, str]) -> RepoConfig:
     try:
         return RepoConfig.model_validate(given)
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        raise InputError(f"the input {_dashed(problem['loc'][0])} cannot be {problem['input']!r}: {problem['msg']}") from error
+        problem, *more = error.errors(include_url=False)
+        said = [problem["msg"], *(other["msg"] for other in more if other["loc"][0] == problem["loc"][0])]
+        raise InputError(f"the input {_dashed(problem['loc'][0])} cannot be {problem['input']!r}: {'; '.join(said)}") from error
+
+
+def asks_server(environment: Mapping[str, str]) -> bool:
+    """Whether a server is asked for the review. Raises InputError where half of what that takes is missing."""
+    url, key = environment.get("BOX_REVIEW_URL", ""), environment.get("BOX_REVIEW_API_KEY", "")
+    if url and not key:
+        raise InputError(
+            "server-url is given, but api-key is empty, as secrets are in pull requests of forks; "
+            "with wait-for-app: true this step waits for the App's own review there"
+        )
+    if key and not url:
+        raise InputError("api-key is given, but server-url is empty")
+    return bool(url)
+
+
+def awaited(environment: Mapping[str, str], token: str) -> Awaited | None:
+    """The App's review, if it is to be waited for: `wait-for-app` says so, and there is no key to ask the server with; else None.
+
+    Raises:
+        InputError: there is nothing that the App reviews by itself, or no way to look at it.
+    """
+    word = environment.get("INPUT_WAIT_FOR_APP", "").strip()
+    if word not in _YES + _NO:
+        raise InputError(f"the input wait-for-app cannot be {word!r}: it is true or false")
+    if word in _NO or environment.get("BOX_REVIEW_API_KEY"):
+        return None
+    head = commits(environment).head
+    if environment.get("GITHUB_EVENT_NAME") != "pull_request" or head is None:
+        raise InputError(f"wait-for-app works on pull_request, which the App reviews, not on {environment.get('GITHUB_EVENT_NAME')}")
+    repository = environment.get("GITHUB_REPOSITORY", "")
+    if not token or not repository:
+        raise InputError(f"to wait for the App, {'GITHUB_REPOSITORY' if token else 'the input github-token'} must not be empty")
+    return Awaited(environment.get("GITHUB_API_URL") or "https://api.github.com", repository, head, token)
 
 
 def for_analyzers(chosen: Mapping[str, Any], environment: Mapping[str, str]) -> Mapping[str, Any] | None:
@@ -66,7 +116,8 @@ def commits(environment: Mapping[str, str]) -> Commits:
     try:
         event = json.loads(Path(environment.get("GITHUB_EVENT_PATH", "")).read_bytes())
         if name == "pull_request":
-            return Commits(str(event["pull_request"]["base"]["sha"]), str(event["pull_request"]["head"]["sha"]))
+            base, head = event["pull_request"]["base"], event["pull_request"]["head"]
+            return Commits(str(base["sha"]), str(head["sha"]), fork=_repository(head) != _repository(base))
         if name == "merge_group":
             return Commits(str(event["merge_group"]["base_sha"]), str(event["merge_group"]["head_sha"]))
         if name == "push":
@@ -75,6 +126,11 @@ def commits(environment: Mapping[str, str]) -> Commits:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"the event {name} cannot be read: {type(error).__name__}: {error}") from error
     return Commits(None, None)
+
+
+def _repository(side: Mapping[str, Any]) -> object:
+    """Of one side of a pull request; None for a fork that is gone."""
+    return (side.get("repo") or {}).get("full_name")
 
 
 def _number(name: str, word: str) -> float:

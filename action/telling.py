@@ -7,11 +7,14 @@ through `visible` and the escapes of the command language.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from box_review import Finding, ReviewRecord, Severity
+from box_review import Finding, ReviewRecord, Severity, exit_codes
 from box_review.report import render
-from box_review.sanitize import visible
+from box_review.sanitize import for_markdown, visible
+
+from action.waiting import Check
 
 ANNOTATIONS_SHOWN = 10
 """Of each level and step; GitHub drops more without a word."""
@@ -22,6 +25,16 @@ _FILES = {
     "report-file": ("html", "box-review.html"),
     "record-file": ("json", "box-review.json"),
 }
+
+
+@dataclass(frozen=True)
+class Told:
+    """All that a workflow is told: commands, outputs by name, the step's summary, and how the step ends."""
+
+    marks: tuple[str, ...]
+    outputs: Mapping[str, str]
+    summary: str
+    code: int
 
 
 def marks(record: ReviewRecord) -> Iterator[str]:
@@ -43,16 +56,40 @@ def write_files(record: ReviewRecord, folder: Path) -> dict[str, Path]:
     return made
 
 
-def outputs(record: ReviewRecord, files: Mapping[str, Path]) -> str:
+def outputs(values: Mapping[str, str]) -> str:
     """What later steps can read, as lines for GITHUB_OUTPUT."""
+    return "".join(f"{name}={visible(value)}\n" for name, value in values.items())
+
+
+def of_review(record: ReviewRecord, files: Mapping[str, Path], url: str, fail_on: Severity | None) -> Told:
+    """A review that was made for this step."""
     values = {
         "review-id": record.review_id,
+        "review-url": url,
         "conclusion": record.conclusion.value,
         "status": record.status.value,
         "findings": str(len(record.findings)),
         **{name: str(file) for name, file in files.items()},
     }
-    return "".join(f"{name}={visible(value)}\n" for name, value in values.items())
+    return Told(tuple(marks(record)), values, summary(record), exit_codes.of_review(record, fail_on))
+
+
+def of_check(check: Check, fail_on: Severity | None) -> Told:
+    """A review that the App made, whose marks and words GitHub shows already."""
+    code = check.exit_code(fail_on)
+    level = "notice" if code == exit_codes.OK else "error"
+    said = f"{check.conclusion}: {check.title}"
+    values = {
+        "review-id": check.review_id,
+        "review-url": check.url,
+        "conclusion": check.conclusion,
+        "status": check.status.value,
+        "findings": "" if check.findings is None else str(check.findings),
+    }
+    link = f"[The App's review]({check.url})\n\n" if check.url else ""
+    text = f"### {for_markdown(said)}\n\n{link}{visible(check.summary, multiline=True)}\n"
+    mark = command(level, visible(f"{said} {check.url}".strip()), title="box-review: the App's review")
+    return Told((mark,), values, text, code)
 
 
 def summary(record: ReviewRecord) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,11 +16,13 @@ from subprocess import PIPE
 import pytest
 
 from action import telling
+from tests.action.check_runs import TOKEN, check_run, check_runs, listed
 from tests.repositories import BAD, Repository
 from tests.sdk.records import hostile_record, record
 from tests.server import Ended, Server
 
 ROOT = Path(__file__).parent.parent.parent
+WAITS = {"INPUT_WAIT_FOR_APP": "true", "BOX_REVIEW_URL": "", "BOX_REVIEW_API_KEY": ""}
 NOT_OURS = ("GITHUB_", "INPUT_", "RUNNER_", "BOX_REVIEW")
 
 
@@ -78,6 +81,7 @@ def test_pull_request_is_reviewed_and_told(workflow: Workflow) -> None:
     assert any("file=b c%2Cd.py,line=5" in line for line in marks), done.out
     outputs = workflow.outputs
     assert (outputs["conclusion"], outputs["status"], int(outputs["findings"]) > 1) == ("failure", "completed", True)
+    assert outputs["review-url"] == f"{workflow.server.url}/v1/reviews/{outputs['review-id']}"
     assert json.loads(Path(outputs["sarif-file"]).read_text())["version"] == "2.1.0"
     assert json.loads(Path(outputs["record-file"]).read_text())["head_sha"] == workflow.head
     assert "<html" in Path(outputs["report-file"]).read_text()
@@ -139,8 +143,17 @@ def test_other_events_say_which_commits_they_mean(event: str, workflow: Workflow
         ("pull_request", None, {"INPUT_HARNESS": "cursor"}, "no runner host has the harness 'cursor'"),
         ("pull_request", None, {"INPUT_PATH": "nowhere"}, "does not exist"),
         ("pull_request", None, {"BOX_REVIEW_API_KEY": "wrong"}, "API key"),
+        ("pull_request", None, {"BOX_REVIEW_API_KEY": ""}, "with wait-for-app: true this step waits for the App"),
+        ("pull_request", None, {"BOX_REVIEW_URL": ""}, "api-key is given, but server-url is empty"),
+        ("pull_request", None, {"INPUT_WAIT_FOR_APP": "yes"}, "the input wait-for-app cannot be 'yes': it is true or false"),
+        ("pull_request", None, WAITS, "to wait for the App, the input github-token must not be empty"),
+        ("pull_request", None, WAITS | {"INPUT_GITHUB_TOKEN": "t"}, "to wait for the App, GITHUB_REPOSITORY must not be empty"),
+        ("workflow_dispatch", {}, WAITS, "wait-for-app works on pull_request, which the App reviews, not on workflow_dispatch"),
     ],
-    ids=["target", "comment", "payload", "list", "fail-on", "budget", "roles", "harness", "path", "key"],
+    ids=[
+        *("target", "comment", "payload", "list", "fail-on", "budget", "roles", "harness", "path", "key"),
+        *("no-key", "no-server", "wait", "no-token", "no-repository", "no-pull-request"),
+    ],
 )
 def test_what_cannot_be_used_is_one_error_on_the_step(
     event: str, payload: object, environment: dict[str, str], said: str, workflow: Workflow
@@ -206,9 +219,43 @@ def test_without_a_model_the_settings_that_need_one_are_left_aside(workflow: Wor
     assert (job.outputs["conclusion"], job.outputs["status"]) == ("neutral", "completed")
 
 
+def test_pull_request_of_a_fork_is_told_why_no_model_is_asked(workflow: Workflow, data_dir: Path) -> None:
+    sides = {"base": {"sha": workflow.base, "repo": {"full_name": "acme/shop"}}, "head": {"sha": workflow.head, "repo": None}}
+    done = workflow.run(payload={"pull_request": sides}, BOX_REVIEW_URL="", BOX_REVIEW_API_KEY="", BOX_DATA_DIR=str(data_dir / "d"))
+    assert "A pull request of a fork gets no secrets, so no key of a model and no server is given" in done.out
+    assert workflow.outputs["review-url"] == ""
+
+
+def test_app_is_waited_for_where_there_is_no_key(workflow: Workflow) -> None:
+    with check_runs(listed(), listed(check_run("in_progress")), listed(check_run(conclusion="failure"))) as page:
+        at = {"GITHUB_API_URL": page.url, "GITHUB_REPOSITORY": "acme/shop", "INPUT_GITHUB_TOKEN": TOKEN, "GITHUB_WORKSPACE": ""}
+        done = workflow.run(**WAITS, **at)
+        assert workflow.run(**WAITS, **at, INPUT_FAIL_ON="never").code == 0
+    assert (done.code, len(page.asked)) == (1, 4), done
+    assert done.out == ("::error title=box-review%3A the App's review::failure: 2 findings https://github.com/acme/shop/runs/7\n")
+    assert "the App has not begun" in done.err
+    assert {name: value for name, value in workflow.outputs.items() if value} == {
+        "review-id": "rv-0123456789abcdef", "review-url": "https://github.com/acme/shop/runs/7", "conclusion": "failure",
+        "status": "completed", "findings": "2",
+    }  # fmt: skip
+    shown = "### failure: 2 findings\n\n[The App's review](https://github.com/acme/shop/runs/7)\n\nOne of them is **high**.\n"
+    assert (workflow.folder / "summary").read_text() == 2 * shown
+
+
+def test_token_of_the_workflow_is_not_passed_on(workflow: Workflow) -> None:
+    """Threat: a program that is started for a review, and reads or shows its environment."""
+    spy, seen = workflow.folder / "programs" / "git", workflow.folder / "seen"
+    spy.parent.mkdir()
+    spy.write_text(f'#!/bin/sh\nenv >>{seen}\nexec {shutil.which("git")} "$@"\n')
+    spy.chmod(0o755)
+    assert workflow.run(INPUT_GITHUB_TOKEN=TOKEN, PATH=f"{spy.parent}:{os.environ['PATH']}").code == 1
+    assert "GITHUB_EVENT_NAME" in seen.read_text()
+    assert TOKEN not in seen.read_text()
+
+
 def test_stopped_workflow_cancels_its_review(workflow: Workflow) -> None:
     stopped = workflow.run(INPUT_ROLES="security", STOPPED="yes")
-    assert (stopped.code, "the review is cancelled" in stopped.out) == (130, True), stopped
+    assert (stopped.code, "the review it asked for is cancelled" in stopped.out) == (130, True), stopped
 
 
 def test_words_of_findings_are_no_commands() -> None:
@@ -221,8 +268,10 @@ def test_words_of_findings_are_no_commands() -> None:
     assert told
     for line in told:
         assert re.fullmatch(r"::(error|warning|notice) file=[^:\n]*::[^\n\r]*", line), line
-    lines = telling.outputs(hostile, {"sarif-file": Path("/x\nconclusion=success")}).splitlines()
-    assert [line.partition("=")[0] for line in lines] == ["review-id", "conclusion", "status", "findings", "sarif-file"]
+    outputs = telling.of_review(hostile, {"sarif-file": Path("/x\nconclusion=success")}, "", None).outputs
+    assert [line.partition("=")[0] for line in telling.outputs(outputs).splitlines()] == [
+        "review-id", "review-url", "conclusion", "status", "findings", "sarif-file",
+    ]  # fmt: skip
 
 
 def test_no_more_marks_than_are_shown_and_a_summary_that_fits() -> None:
@@ -240,11 +289,3 @@ def test_action_passes_every_input_by_the_environment() -> None:
     passed = set(re.findall(r"\$\{\{ inputs\.([a-z-]+) \}\}", text))
     assert inputs == passed
     assert not re.search(r"run:.*\$\{\{", text)
-
-
-@pytest.mark.parametrize("file", ["action.yml", "examples/workflows/box-review.yml"])
-def test_action_and_example_pass_the_security_linter(file: str) -> None:
-    done = subprocess.run(
-        [Path(sys.executable).parent / "zizmor", "--offline", "--no-progress", ROOT / file], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
