@@ -1,0 +1,28 @@
+"""A GitHub on loopback for tests: real git, real webhooks, and GitHub's own description of its API in front.
+
+    with GitHub(folder) as github:
+        github.app.webhook_url = "http://127.0.0.1:8380/api/github/webhooks"
+        shop = github.repository("acme/shop")
+        shop.member("ada", "write")
+        shop.commit("topic", {"cart.py": "total = 1\\n"})
+        pull = shop.pull(user="ada", head="topic", title="Totals")     # pull_request.opened is on its way
+        github.settle()                                                # and answered
+        assert pull.check_runs[0].conclusion == "success"
+        assert not github.problems
+
+It is stricter than GitHub where that finds mistakes: without a token nothing is answered, and a token reads only the repositories it is for.
+"""
+
+from tests.fakes.github.accounts import Account, App, Installation
+from tests.fakes.github.bare import executable, submodule, symlink
+from tests.fakes.github.faults import Fault
+from tests.fakes.github.github import GitHub
+from tests.fakes.github.pull import Pull
+from tests.fakes.github.records import CheckRun, Comment, Review, ReviewComment
+from tests.fakes.github.repository import Repository
+from tests.fakes.github.webhooks import Delivery
+
+__all__ = [
+    "Account", "App", "CheckRun", "Comment", "Delivery", "Fault", "GitHub", "Installation", "Pull", "Repository", "Review",
+    "ReviewComment", "executable", "submodule", "symlink",
+]  # fmt: skip

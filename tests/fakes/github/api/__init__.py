@@ -1,0 +1,1 @@
+"""What each operation of GitHub's API does; one module a subject."""

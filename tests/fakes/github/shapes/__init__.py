@@ -1,0 +1,1 @@
+"""What GitHub's objects look like as JSON, in answers and in webhooks alike."""
