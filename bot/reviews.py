@@ -58,19 +58,22 @@ class Reviews:
         self._sources = sources
         self._fs, self._root = fsspec.core.url_to_fs(artifacts_url)
 
-    async def create(self, request: ReviewRequest, tenant: str) -> str:
-        """Queue a review for a tenant; returns its id.
+    async def create(self, request: ReviewRequest, tenant: str, review_id: str = "") -> str:
+        """Queue a review for a tenant; returns its id, which may be given: asked for twice by one id, it is one review.
 
         Raises:
             Refused: no host can do what is asked, or the source was not uploaded.
         """
+        if review_id and await self.exists(review_id):
+            return review_id
         hosts = await self.hosts()
         request = _settled(request, hosts)
         _check(request, hosts)
         if not await self._sources.has(request.source):
             raise Refused(f"the source {request.source} was not uploaded; PUT /v1/sources/{request.source} first", 409)
         reports = [RoleReport(role=role, status=RoleStatus.QUEUED, harness=request.reviewer(role).harness) for role in request.roles]
-        review_id = await self._write(request, tenant, reports, request.timeout_s, request.roles)
+        review_id = review_id or new_id()
+        await self._write(review_id, request, tenant, reports, request.timeout_s, request.roles)
         # Should this process die here, a runner finds roles without a job and queues them.
         for role in request.roles:
             await enqueue(self._redis, RUNNER, AGENT_JOB, AgentJob(review_id=review_id, role=role), job_id(review_id, role))
@@ -97,16 +100,23 @@ class Reviews:
         if not await self._sources.has(request.source):
             raise Refused(f"the source of {review_id} is not kept any more: {request.source}", 409)
         _check_alive(await self.hosts())
-        replayed = await self._write(request, tenant, [report.claims_again() for report in record.roles], 0, ["jury"], replays=review_id)
+        replayed, reports = new_id(), [report.claims_again() for report in record.roles]
+        await self._write(replayed, request, tenant, reports, 0, ["jury"], replays=review_id)
         # Should this process die here, a runner finds a review whose reviewers are done, and calls the jury.
         await enqueue(self._redis, RUNNER, JURY_JOB, JuryJob(review_id=replayed), job_id(replayed, "jury"))
         return replayed
 
     async def _write(
-        self, request: ReviewRequest, tenant: str, reports: Sequence[RoleReport], reviewers_s: float, lanes: Sequence[str], **more: str
-    ) -> str:
-        """A new review, whose reviewers have so many seconds; returns its id."""
-        review_id = "rv-" + "".join(secrets.choice(_ID_LETTERS) for _ in range(16))
+        self,
+        review_id: str,
+        request: ReviewRequest,
+        tenant: str,
+        reports: Sequence[RoleReport],
+        reviewers_s: float,
+        lanes: Sequence[str],
+        **more: str,
+    ) -> None:
+        """A new review, whose reviewers have so many seconds."""
         now = time.time()
         fields = {
             "request": request.model_dump_json(),
@@ -125,7 +135,6 @@ class Reviews:
                 pipe.xadd(events_key(review_id), {"event": LaneEvent(lane=lane, stage="waiting").model_dump_json()})
             pipe.expire(events_key(review_id), KEEP_S)
             await pipe.execute()
-        return review_id
 
     async def record(self, review_id: str) -> ReviewRecord:
         """The review as it stands. Raises NoSuchReview."""
@@ -215,6 +224,11 @@ class Reviews:
             return ReviewRecord.model_validate_json(await asyncio.to_thread(self._fs.cat_file, path))
         except FileNotFoundError:
             raise NoSuchReview(review_id) from None
+
+
+def new_id() -> str:
+    """A review's id, which nobody can guess."""
+    return "rv-" + "".join(secrets.choice(_ID_LETTERS) for _ in range(16))
 
 
 def _settled(request: ReviewRequest, hosts: list[HostReport]) -> ReviewRequest:

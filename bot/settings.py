@@ -23,6 +23,11 @@ class BotSettings(BaseSettings):
         box_public_url: pattern of the URLs of ports in boxes, whose first `*` stands for box and port and is a label of the host name;
             empty for `http://*.localhost` at the port that was asked.
         box_host_token: what hosts on other machines want to see.
+        app_id, private_key, private_key_path, webhook_secret: of the GitHub App; empty: as the set-up page has stored them.
+        client_id, client_secret: of the App, for signing in by GitHub.
+        github_api_url: of GitHub, or of a GitHub Enterprise Server, where it ends in `/api/v3`.
+        box_url: where people and GitHub reach this server, e.g. `https://review.example.com`; links in comments lead there.
+        box_github_jobs: pull requests that one worker tends at the same time.
         host, port: where to listen.
     """
 
@@ -36,6 +41,15 @@ class BotSettings(BaseSettings):
     box_audit_log: str = ""
     box_public_url: Annotated[str, Field(pattern=r"^$|^https?://\*\.[A-Za-z0-9.-]+(:\d+)?$")] = ""
     box_host_token: Annotated[SecretStr, Field(min_length=16)] | None = None
+    app_id: int | None = None
+    private_key: SecretStr | None = None
+    private_key_path: Path | None = None
+    webhook_secret: SecretStr | None = None
+    client_id: str = ""
+    client_secret: SecretStr | None = None
+    github_api_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] = "https://api.github.com"
+    box_url: Annotated[str, Field(pattern=r"^$|^https?://[^\s?#]+$")] = ""
+    box_github_jobs: Annotated[int, Field(ge=1, le=1000)] = 32
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8380
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -45,6 +59,13 @@ class BotSettings(BaseSettings):
     def artifacts_url(self) -> str:
         """Where artifacts go."""
         return self.box_artifacts_url or str(self.box_data_dir / "artifacts")
+
+    @property
+    def github_url(self) -> str:
+        """Where people see GitHub, and repositories are fetched from."""
+        if self.github_api_url.rstrip("/") == "https://api.github.com":
+            return "https://github.com"
+        return self.github_api_url.rstrip("/").removesuffix("/api/v3")
 
     @property
     def audit_log(self) -> Path | None:

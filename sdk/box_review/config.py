@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
 from box_review.errors import ConfigInvalid
 from box_review.finding import ContractModel, Role, Severity
-from box_review.review import DEFAULT_ROLES, Reviewer
+from box_review.review import DEFAULT_ROLES, Conclusion, Reviewer
 from box_review.source import Change, read_base
 
 FILE = ".github/box-review.yml"
@@ -24,6 +24,24 @@ _BEGIN = (yaml.BlockMappingStartToken, yaml.BlockSequenceStartToken, yaml.FlowMa
 _END = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
 
 Model = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class GitHubConfig(ContractModel):
+    """What concerns the App alone: when it reviews, for whom, and what it does beside its comments."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    automatic: bool = Field(default=True, strict=True, description="Review what is opened and pushed; false: only when asked.")
+    drafts: bool = Field(default=False, strict=True, description="Review drafts too.")
+    on_label: str = Field(default="", max_length=50, description="A label that asks for a review.")
+    strangers: Literal["review", "wait"] = Field(
+        default="review", description="wait: first-time contributors' pull requests wait for `/box review` by somebody who may."
+    )
+    commands_from: Literal["write", "triage", "read"] = Field(default="write", description="Permission that `/box` commands need.")
+    labels: dict[Conclusion, Annotated[str, StringConstraints(min_length=1, max_length=50)]] = Field(
+        default={}, description="Labels to set, by conclusion: failure, success, neutral, …; those of other conclusions are taken away."
+    )
+    sarif: bool = Field(default=False, strict=True, description="Hand the findings to code scanning.")
 
 
 class RepoConfig(ContractModel):
@@ -43,9 +61,18 @@ class RepoConfig(ContractModel):
     fail_on: Severity | Literal["never"] | None = Field(default=None, description="Severity from which the conclusion is failure.")
     max_comments: int | None = Field(default=None, strict=True, ge=0, le=500, description="Findings beyond this many are listed folded.")
 
+    github: GitHubConfig = Field(default=GitHubConfig(), description="What concerns the App alone.")
+
+    def over(self, general: RepoConfig) -> RepoConfig:
+        """This, and where it says nothing what is said in `general`."""
+        own, github = self.model_fields_set, self.github.model_fields_set
+        merged = {name: getattr(self if name in own else general, name) for name in own | general.model_fields_set}
+        both = {name: getattr(self.github if name in github else general.github, name) for name in github | general.github.model_fields_set}
+        return RepoConfig(**(merged | ({"github": GitHubConfig(**both)} if both else {})))
+
     def options(self) -> dict[str, Any]:
-        """What it decides, by the names of `box_review.client.Options`."""
-        decided = {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
+        """What it decides of a review, by the names of `box_review.client.Options`."""
+        decided = {name: getattr(self, name) for name in self.model_fields_set - {"github"} if getattr(self, name) is not None}
         if "timeout_minutes" in decided:
             decided["timeout_s"] = 60 * decided.pop("timeout_minutes")
         if decided.get("fail_on") == "never":
@@ -168,7 +195,8 @@ def _sentence(problem: Any) -> str:
     place = [str(part) for part in problem["loc"] if part != "[key]"]
     name = ".".join(place)
     if problem["type"] == "extra_forbidden":
-        known = (Reviewer if len(place) > 1 else RepoConfig).model_fields
+        part = GitHubConfig if place[0] == "github" else Reviewer
+        known = (part if len(place) > 1 else RepoConfig).model_fields
         near = difflib.get_close_matches(place[-1], known, 1)
         return f"{name}: there is no such key; " + (f"is {near[0]!r} meant?" if near else f"there are {', '.join(known)}")
     return f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {str(problem['input'])[:80]!r}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from box_review.finding import Finding
 from box_review.report import wording
-from box_review.report.code import changes, context
+from box_review.report.code import changes, context, replaced_lines, suggested_lines
 from box_review.review import BoxReport, ReviewRecord
 from box_review.sanitize import code_block, for_markdown, inline_code, visible
 
@@ -18,10 +18,10 @@ LIST_LIMIT = 4_000
 """Characters for each of the lists; findings in full have what is left."""
 
 
-def render(record: ReviewRecord) -> str:
-    """The record as Markdown of at most `COMMENT_LIMIT` characters, in which no text of the record is live."""
+def render(record: ReviewRecord, room: int = COMMENT_LIMIT) -> str:
+    """The record as Markdown of at most `room` characters, in which no text of the record is live."""
     head, tail = _head(record), _tail(record)
-    left = COMMENT_LIMIT - 2 * LIST_LIMIT - len("\n\n".join([*head, *tail]))
+    left = room - 2 * LIST_LIMIT - len("\n\n".join([*head, *tail]))
     full, short = _fitting(wording.shown(record), left)
     listed = [*short, *wording.folded(record)]
     more = _details(wording.plural(len(listed), "more finding"), _list(map(_one_line, listed)))
@@ -60,6 +60,27 @@ def _fitting(findings: Sequence[Finding], left: int) -> tuple[list[str], list[Fi
             return full, list(findings[at:])
         full.append(written)
     return full, []
+
+
+def one_finding(finding: Finding) -> str:
+    """What is said of a finding where its line is: no code, which stands above, and its suggestion where one click takes it over.
+
+    At most `COMMENT_LIMIT` characters.
+    """
+    replaced, suggested = replaced_lines(finding), suggested_lines(finding)
+    parts = [
+        f"**{finding.severity.capitalize()}: {for_markdown(finding.title)}**",
+        f"{for_markdown(', '.join(finding.roles))} · {finding.topic} · confidence {finding.confidence:.0%} · {wording.proof(finding)}",
+        for_markdown(_cut(finding.why, 4000), multiline=True),
+        "**How it fails:** " + for_markdown(finding.scenario, multiline=False),
+    ]
+    if finding.suggestion is not None and replaced is not None and suggested != replaced:
+        parts.append(code_block(suggested, "suggestion"))
+    elif finding.suggestion is not None:
+        parts += _details("Suggestion", code_block((change.sign + change.text for change in changes(finding)), "diff"))
+    parts += _details("Proof and evidence", _grounds(finding))
+    whole = "\n\n".join(parts)
+    return whole if len(whole) <= COMMENT_LIMIT - 500 else "\n\n".join(parts[:4])
 
 
 def _finding(finding: Finding) -> str:

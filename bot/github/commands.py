@@ -1,0 +1,179 @@
+"""`/box …`: what people can say in a comment. Reading it knows nothing of who may.
+
+/box review [role…] [--model M] [--harness H] [--force]     /box ask TEXT
+/box ignore ID [reason]      /box resume [role]      /box cancel      /box status      /box help
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from box_review.finding import Role
+from pydantic import TypeAdapter, ValidationError
+
+from bot.github.errors import NotUnderstood
+
+MOST_TEXT = 8000
+_CALL = re.compile(r"[ \t]*/box(?:[ \t]+(?P<words>[^\r\n]*))?[ \t]*(?:\r?\n(?P<rest>.*))?\Z", re.DOTALL)
+_FINDING = re.compile(r"F-[0-9a-f]{8}")
+_role: TypeAdapter[str] = TypeAdapter(Role)
+
+
+@dataclass(frozen=True)
+class Review:
+    """Review again; what is empty is as the repository wants it. `force` also where this commit was reviewed."""
+
+    roles: tuple[str, ...] = ()
+    model: str = ""
+    harness: str = ""
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A question to a reviewer."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Resume:
+    """How to get into a reviewer's box; empty for each."""
+
+    role: str = ""
+
+
+@dataclass(frozen=True)
+class Ignore:
+    """Say nothing of a finding any more in this pull request."""
+
+    finding: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Stop the review that runs."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far it is."""
+
+
+@dataclass(frozen=True)
+class Help:
+    """What can be said."""
+
+
+Command = Review | Ask | Resume | Ignore | Cancel | Status | Help
+FOR_ALL = (Status, Help)
+"""What whoever may comment may say."""
+
+
+def is_call(body: str) -> bool:
+    """True for a comment that speaks to us: its first line begins with `/box`."""
+    return _CALL.match(body.lstrip("\r\n")) is not None
+
+
+def read_command(body: str) -> Command:
+    """The command of a comment that `is_call`. Raises NotUnderstood, with what would be right."""
+    found = _CALL.match(body.lstrip("\r\n"))
+    if found is None:
+        raise NotUnderstood("a command begins with `/box`")
+    words, rest = (found["words"] or "").split(), found["rest"] or ""
+    name, arguments = (words[0].lower(), words[1:]) if words else ("help", [])
+    if name == "ask":
+        return _ask((found["words"] or "").strip()[len(name) :].strip(), rest)
+    if name in LATER:
+        raise NotUnderstood(f"`/box {name}` is not there yet")
+    if name not in _READERS:
+        near = difflib.get_close_matches(name, [*_READERS, "ask"], 1)
+        raise NotUnderstood(f"there is no command `{name[:40]}`" + (f"; is `{near[0]}` meant?" if near else ""))
+    return _READERS[name](arguments)
+
+
+def _ask(first: str, rest: str) -> Ask:
+    text = f"{first}\n{rest}".strip()
+    if not text:
+        raise NotUnderstood("`/box ask` needs a question")
+    if len(text) > MOST_TEXT:
+        raise NotUnderstood(f"a question has {MOST_TEXT:,} characters at most")
+    return Ask(text)
+
+
+def _review(words: Sequence[str]) -> Review:
+    roles, given, force, left = list[str](), dict[str, str](), False, list(words)
+    while left:
+        word = left.pop(0)
+        option, equals, value = word.partition("=")
+        if word == "--force":
+            force = True
+        elif option in ("--model", "--harness"):
+            if not equals:
+                value = left.pop(0) if left and not left[0].startswith("--") else ""
+            if not value or len(value) > 200:
+                raise NotUnderstood(f"`{option}` needs a value")
+            given[option[2:]] = value
+        elif word.startswith("-"):
+            raise NotUnderstood(f"`/box review` has no option `{word[:40]}`; there are --model, --harness and --force")
+        else:
+            roles.append(_role_of(word))
+    if len(roles) > 16:
+        raise NotUnderstood("16 roles at most")
+    return Review(tuple(dict.fromkeys(roles)), force=force, **given)
+
+
+def _role_of(word: str) -> str:
+    try:
+        return _role.validate_python(word)
+    except ValidationError:
+        raise NotUnderstood(f"`{word[:40]}` cannot be a role: small letters, digits and hyphens") from None
+
+
+def _resume(words: Sequence[str]) -> Resume:
+    if len(words) > 1:
+        raise NotUnderstood("`/box resume` takes one role at most")
+    return Resume(_role_of(words[0]) if words else "")
+
+
+def _ignore(words: Sequence[str]) -> Ignore:
+    if not words or not _FINDING.fullmatch(words[0]):
+        raise NotUnderstood("`/box ignore` needs the id of a finding, as `F-1a2b3c4d`")
+    return Ignore(words[0], " ".join(words[1:])[:500])
+
+
+def _bare(command: Command) -> Callable[[Sequence[str]], Command]:
+    def read(words: Sequence[str]) -> Command:
+        if words:
+            raise NotUnderstood(f"`/box {type(command).__name__.lower()}` takes no words")
+        return command
+
+    return read
+
+
+LATER = ("learn", "memory", "compare")
+"""Known commands of what is not there yet."""
+_READERS: dict[str, Callable[[Sequence[str]], Command]] = {
+    "review": _review,
+    "resume": _resume,
+    "ignore": _ignore,
+    "cancel": _bare(Cancel()),
+    "status": _bare(Status()),
+    "help": _bare(Help()),
+}
+
+HELP = """\
+| say in the first line of a comment | and |
+|---|---|
+| `/box review [role…] [--model M] [--harness H] [--force]` | the pull request is reviewed; with `--force` also a commit that was |
+| `/box ask TEXT` | a reviewer's box wakes and its agent answers; in a thread, about that finding |
+| `/box ignore ID [reason]` | a finding is not told again in this pull request |
+| `/box resume [role]` | how to get a shell in a reviewer's box |
+| `/box cancel` | the review that runs is stopped |
+| `/box status` | how far it is |
+| `/box help` | this |
+"""

@@ -1,0 +1,49 @@
+"""The last look at what is sent to GitHub: what looks like a credential, or is one of ours, does not leave.
+
+What agents say was written by somebody who read hostile code; they are kept from our secrets, and this is for the day they are not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+SHORTEST = 8
+PLACE = "[redacted]"
+_CREDENTIAL = re.compile(
+    r"gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_[A-Za-z0-9_]{20,255}"
+    r"|sk-ant-[A-Za-z0-9_-]{20,}|sk-(?:proj-)?[A-Za-z0-9_-]{32,}|box_[A-Za-z0-9_-]{40,}"
+    r"|xox[abprs]-[A-Za-z0-9-]{10,}|AIza[A-Za-z0-9_-]{35}|(?:AKIA|ASIA)[A-Z0-9]{16}|glpat-[A-Za-z0-9_-]{20,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:(?!-----BEGIN).)*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+    re.DOTALL,
+)
+
+
+class Redaction:
+    """Takes credentials out of texts. Args: secrets that are known by value."""
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self._known = {secret for secret in known if len(secret) >= SHORTEST}
+
+    def add(self, secret: str) -> None:
+        """One more; those that were are kept."""
+        if len(secret) >= SHORTEST:
+            self._known.add(secret)
+
+    def text(self, text: str) -> str:
+        """A text without credentials."""
+        for secret in self._known:
+            if secret in text:
+                text = text.replace(secret, PLACE)
+        return _CREDENTIAL.sub(PLACE, text)
+
+    def of(self, value: Any) -> Any:
+        """The same value with every text in it redacted."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {name: self.of(part) for name, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.of(part) for part in value]
+        return value

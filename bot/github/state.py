@@ -1,0 +1,308 @@
+"""Pull requests as we know them, in Redis. `Pulls` is the only one who reads and writes these keys:
+
+    box:github                        the queue of jobs (arq)
+    box:github:delivery:{guid}        set once per delivery, for three days: a redelivery is no second event
+    box:github:pull:{repo}:{number}   PullState
+    ….:names                          PullRef: what it is called now, by the newest delivery
+    ….:inbox                          list of intents not yet taken up
+    ….:turn                           lock: one worker tends a pull request at a time
+    box:github:open                   sorted set: pull requests with something left to do, by when to look again (Unix seconds)
+    box:github:round:{review id}      which pull request a review is for
+
+A delivery is marked, put into the inbox and its pull request opened in one step, so that a crash loses nothing and doubles nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Literal
+
+from arq.connections import ArqRedis
+from box_review.finding import ContractModel
+from box_review.jobs import KEEP_S, Queue
+from box_review.review import Sha
+from pydantic import Field
+from redis.asyncio.lock import Lock
+from redis.exceptions import LockError
+
+from bot.github.decide import Closed, Look, Said, intent
+from bot.github.pull import PullRef
+
+GITHUB = Queue("box:github")
+TEND_JOB, PREPARE_JOB, ASK_JOB, UNINSTALLED_JOB = "tend", "prepare", "ask", "uninstalled"
+OPEN = "box:github:open"
+SEEN_S = 3 * 24 * 3600
+TURN_S = 12.0
+"""A turn whose worker fell silent ends after so many seconds."""
+TURN_WAIT_S = 60.0
+MOST_INBOX = 1000
+
+_ACCEPT = """
+if not redis.call('set', KEYS[1], '1', 'NX', 'EX', ARGV[4]) then return 0 end
+if redis.call('llen', KEYS[2]) >= tonumber(ARGV[5]) then return 2 end
+redis.call('rpush', KEYS[2], ARGV[2])
+redis.call('expire', KEYS[2], ARGV[6])
+redis.call('set', KEYS[4], ARGV[7], 'EX', ARGV[6])
+redis.call('zadd', KEYS[3], ARGV[3], ARGV[1])
+return 1
+"""
+_SAVE = """
+if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('set', KEYS[2], ARGV[3], 'EX', ARGV[6])
+redis.call('ltrim', KEYS[3], ARGV[4], -1)
+if redis.call('llen', KEYS[3]) > 0 then redis.call('zadd', KEYS[4], ARGV[7], ARGV[2])
+elseif ARGV[5] == '' then redis.call('zrem', KEYS[4], ARGV[2])
+else redis.call('zadd', KEYS[4], ARGV[5], ARGV[2]) end
+return 1
+"""
+
+
+class Wish(ContractModel):
+    """How a round's review differs from what the repository wants."""
+
+    roles: tuple[str, ...] = ()
+    model: str = ""
+    harness: str = ""
+
+
+class Done(ContractModel):
+    """What of a verdict stands at GitHub."""
+
+    check: bool = False
+    review: bool = False
+    threads: bool = False
+    labels: bool = False
+    sarif: bool = False
+
+
+Stage = Literal["preparing", "reviewing", "publishing", "over"]
+
+
+class Round(ContractModel):
+    """One review of one head.
+
+    Args:
+        attempt: of the same head, from 1.
+        base_sha: tip of the branch it goes to, when the round began; `merge_base` is what the head is compared with.
+        review_id: chosen when the round begins, so that a job that runs twice asks for one review.
+        ended: why there is no verdict: the check says it. Empty for one that has or will have one.
+        conclusion: of a round that ended so.
+    """
+
+    attempt: int
+    head_sha: Sha
+    base_ref: str
+    base_sha: Sha
+    merge_base: Sha | None = None
+    title: str = ""
+    review_id: str
+    wish: Wish = Wish()
+    stage: Stage = "preparing"
+    ended: str = ""
+    conclusion: Literal["", "cancelled", "neutral", "action_required", "failure"] = ""
+    check_run_id: int | None = None
+    done: Done = Done()
+    began_at: float
+    before: str = ""
+    """The review of an earlier head that this one goes on from."""
+    labels: dict[str, str] = Field(default={})
+    sarif: bool = False
+
+    def external_id(self, pull: PullRef) -> str:
+        """Its name at GitHub."""
+        return f"{pull.repo_id}:{pull.number}:{self.head_sha}:{self.attempt}"
+
+
+class Ignored(ContractModel):
+    """A finding that people do not want to hear of again."""
+
+    fingerprint: str
+    finding: str
+    by: str
+    reason: str = ""
+
+
+class PullState(ContractModel):
+    """What we know and have done. The last of `rounds` is the current one; older ones stay until GitHub says how they ended.
+
+    Args:
+        sticky_id: our comment.
+        published: the newest review that was posted, and the head it was of.
+        failures: how often in a row GitHub could not be reached.
+        waiting: why nothing is reviewed until somebody says so; the sticky comment says it.
+    """
+
+    pull: PullRef
+    sticky_id: int | None = None
+    rounds: tuple[Round, ...] = ()
+    published: str = ""
+    published_head: str = ""
+    ignored: tuple[Ignored, ...] = Field(default=(), max_length=500)
+    failures: int = 0
+
+    @property
+    def current(self) -> Round | None:
+        """The newest round."""
+        return self.rounds[-1] if self.rounds else None
+
+    @property
+    def settled(self) -> bool:
+        """True if nothing is left to do."""
+        return all(round_.stage == "over" for round_ in self.rounds)
+
+    def with_round(self, changed: Round) -> PullState:
+        """The same with one round as it is now, or a new one."""
+        others = [round_ for round_ in self.rounds if round_.review_id != changed.review_id]
+        known = len(others) < len(self.rounds)
+        rounds = [changed if round_.review_id == changed.review_id else round_ for round_ in self.rounds]
+        return self.model_copy(update={"rounds": tuple(rounds) if known else (*self.rounds, changed)})
+
+    def round_of(self, review_id: str) -> Round | None:
+        """The round that a review is of."""
+        return next((round_ for round_ in self.rounds if round_.review_id == review_id), None)
+
+
+class TurnLost(Exception):
+    """Another worker tends the pull request now."""
+
+
+class Turn:
+    """The right to change one pull request's state, while it lasts."""
+
+    def __init__(self, redis: ArqRedis, pull: PullRef, lock: Lock) -> None:
+        self._redis, self._pull, self._lock = redis, pull, lock
+
+    async def load(self) -> PullState:
+        """The state as it was left."""
+        raw = await self._redis.get(_state(self._pull.key))
+        return PullState(pull=self._pull) if raw is None else PullState.model_validate_json(raw)
+
+    async def inbox(self) -> list[Look | Closed | Said]:
+        """What has come in and was not taken up."""
+        return [intent.validate_json(raw) for raw in await self._redis.lrange(_inbox(self._pull.key), 0, -1)]  # type: ignore[misc]
+
+    async def save(self, state: PullState, *, taken: int = 0, again_at: float | None = None) -> None:
+        """Keep a state, take `taken` intents out of the inbox, and say when to look again (None: when something comes).
+
+        Raises:
+            TurnLost: the turn is over; nothing was kept.
+        """
+        key = self._pull.key
+        names = [_turn(key), _state(key), _inbox(key), OPEN]
+        due = "" if again_at is None else repr(again_at)
+        token = self._lock.local.token
+        arguments = [token, key, state.model_dump_json(), str(taken), due, str(KEEP_S), repr(time.time())]
+        if not await self._redis.eval(_SAVE, 4, *names, *arguments):  # type: ignore[misc]
+            raise TurnLost(key)
+
+
+class Pulls:
+    """All pull requests."""
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self.redis = redis
+
+    async def accept(self, delivery: str, pull: PullRef, what: Look | Closed | Said) -> bool:
+        """Take up a delivery; False if it was taken up before, or the pull request is flooded."""
+        names = [_delivery(delivery), _inbox(pull.key), OPEN, _names(pull.key)]
+        bounds = [str(SEEN_S), str(MOST_INBOX), str(KEEP_S)]
+        arguments = [pull.key, intent.dump_json(what).decode(), repr(time.time()), *bounds, pull.model_dump_json()]
+        return bool(await self.redis.eval(_ACCEPT, 4, *names, *arguments) == 1)  # type: ignore[misc]
+
+    async def once(self, delivery: str) -> bool:
+        """Mark a delivery that asks for nothing; False if it was there before."""
+        return bool(await self.redis.set(_delivery(delivery), "1", nx=True, ex=SEEN_S))
+
+    async def seen(self, delivery: str) -> bool:
+        """True for a delivery that came in already."""
+        return bool(await self.redis.exists(_delivery(delivery)))
+
+    async def ref(self, key: str) -> PullRef | None:
+        """The names of a pull request by its key."""
+        raw = await self.redis.get(_names(key))
+        return None if raw is None else PullRef.model_validate_json(raw)
+
+    async def due(self) -> Sequence[str]:
+        """Keys of pull requests to look at now."""
+        return [raw.decode() for raw in await self.redis.zrangebyscore(OPEN, "-inf", time.time())]
+
+    async def open(self) -> Sequence[str]:
+        """Keys of all pull requests with something left to do."""
+        return [raw.decode() for raw in await self.redis.zrange(OPEN, 0, -1)]
+
+    async def look_again(self, key: str, at: float) -> None:
+        """Look at a pull request again, at the latest then."""
+        await self.redis.zadd(OPEN, {key: at}, lt=True)
+
+    async def peek(self, key: str) -> PullState | None:
+        """A state to look at, not to change."""
+        raw = await self.redis.get(_state(key))
+        return None if raw is None else PullState.model_validate_json(raw)
+
+    async def bind(self, review_id: str, pull: PullRef) -> None:
+        """Remember which pull request a review is for."""
+        await self.redis.set(_round(review_id), pull.model_dump_json(), ex=KEEP_S)
+
+    async def of_review(self, review_id: str) -> PullRef | None:
+        """The pull request that a review is for; None if it is for none."""
+        raw = await self.redis.get(_round(review_id))
+        return None if raw is None else PullRef.model_validate_json(raw)
+
+    @contextlib.asynccontextmanager
+    async def turn(self, pull: PullRef) -> AsyncIterator[Turn]:
+        """Wait for the right to change a pull request's state.
+
+        Raises:
+            TurnLost: it was not to be had within `TURN_WAIT_S`.
+        """
+        lock = Lock(self.redis, _turn(pull.key), timeout=TURN_S, sleep=0.05, blocking_timeout=TURN_WAIT_S, thread_local=False)
+        if not await lock.acquire():
+            raise TurnLost(pull.key)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - for the type checker
+        keeper = asyncio.create_task(_keep(lock, task))
+        try:
+            yield Turn(self.redis, pull, lock)
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+            with contextlib.suppress(LockError):
+                await lock.release()
+
+
+async def _keep(lock: Lock, worker: asyncio.Task[object]) -> None:
+    """Renew a turn; its worker stops when that fails."""
+    while True:
+        await asyncio.sleep(TURN_S / 4)
+        try:
+            await lock.reacquire()
+        except LockError:
+            worker.cancel()
+            return
+
+
+def _delivery(guid: str) -> str:
+    return f"box:github:delivery:{guid}"
+
+
+def _state(key: str) -> str:
+    return f"box:github:pull:{key}"
+
+
+def _names(key: str) -> str:
+    return f"box:github:pull:{key}:names"
+
+
+def _inbox(key: str) -> str:
+    return f"box:github:pull:{key}:inbox"
+
+
+def _turn(key: str) -> str:
+    return f"box:github:pull:{key}:turn"
+
+
+def _round(review_id: str) -> str:
+    return f"box:github:round:{review_id}"
