@@ -56,7 +56,7 @@ OPERATIONS = {
     f"{REPO}/commits/{{ref}}/check-suites": "get",
     f"{REPO}/commits/{{commit_sha}}/pulls": "get",
     f"{REPO}/compare/{{basehead}}": "get",
-    f"{REPO}/contents/{{path}}": "get put delete",
+    f"{REPO}/contents/{{path}}": "get put",
     f"{REPO}/git/ref/{{ref}}": "get",
     f"{REPO}/git/refs": "post",
     f"{REPO}/git/refs/{{ref}}": "patch delete",

@@ -10,7 +10,8 @@
         assert pull.check_runs[0].conclusion == "success"
         assert not github.problems
 
-It is stricter than GitHub where that finds mistakes: without a token nothing is answered, and a token reads only the repositories it is for.
+It is stricter than GitHub where that finds mistakes: nothing is answered without a token, and a token of an App reads only the
+repositories it was made for, public ones too.
 """
 
 from tests.fakes.github.accounts import Account, App, Installation

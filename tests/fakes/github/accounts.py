@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -65,7 +64,7 @@ class App:
     token_lifetime_s: float = 3600
 
     def __post_init__(self) -> None:
-        self.id = self.github.next_id() % 1_000_000
+        self.id = next(self.github.app_ids)
         self.name = self.name or self.slug
         self.description: str | None = None
         self.external_url = f"{self.github.url}/apps/{self.slug}"
@@ -73,10 +72,19 @@ class App:
         self.client_id = f"Iv23li{secrets.token_hex(7)}"
         self.client_secret = secrets.token_hex(20)
         self.hook_id = self.github.next_id()
-        self.private_key, self.public_key = _key(next(_numbers))
         self.created_at = now()
         self.bot = Account(self.github, f"{self.slug}[bot]", "Bot", app=self)
         self.installations: list[Installation] = []
+
+    @property
+    def private_key(self) -> str:
+        """PEM; an App's of the same number has the same in every GitHub of a session, because making one takes a while."""
+        return _key(self.id)[0]
+
+    @property
+    def public_key(self) -> str:
+        """PEM."""
+        return _key(self.id)[1]
 
     def installation(self, repository: Repository) -> Installation | None:
         """Where it is installed for a repository, or None."""
@@ -126,6 +134,10 @@ class App:
         for place in self.installations:
             self.github.webhooks.installation(place, "new_permissions_accepted")
 
+    def ping(self) -> None:
+        """GitHub tries its webhook."""
+        self.github.webhooks.ping(self)
+
     def _installed(self, repository: Repository) -> Installation:
         place = self.installation(repository)
         assert place is not None, f"{self.slug} is not installed for {repository.full_name}"
@@ -149,9 +161,6 @@ class Installation:
 def allows(given: Mapping[str, str], name: str, level: str) -> bool:
     """Whether permissions reach a level of one."""
     return LEVELS.index(given.get(name, "none")) >= LEVELS.index(level)
-
-
-_numbers = itertools.count()
 
 
 @functools.cache

@@ -66,9 +66,11 @@ class Bare:
         return made
 
     def _allow(self) -> None:
-        # Any commit may be fetched by its id, as from GitHub; nothing is pushed here over HTTP.
+        # Any commit may be fetched by its id, as from GitHub.
         with (self.path / "config").open("a") as config:
-            config.write("[uploadpack]\n\tallowAnySHA1InWant = true\n\tallowFilter = true\n[gc]\n\tauto = 0\n")
+            config.write(
+                "[uploadpack]\n\tallowAnySHA1InWant = true\n\tallowFilter = true\n[http]\n\treceivepack = true\n[receive]\n\tdenyDeleteCurrent = refuse\n[gc]\n\tauto = 0\n"
+            )
 
     def git(self, *arguments: str, stdin: bytes | None = None, fails: bool = False) -> bytes:
         """Run git; returns what it printed. Raises CalledProcessError unless it `fails` and may."""

@@ -120,8 +120,7 @@ def _entries(out: bytes) -> tuple[list[tuple[str, str, list[str]]], bytes]:
 
 
 def _sections(text: bytes) -> Iterator[bytes]:
-    for section in (b"\n" + text).split(b"\ndiff --git ")[1:]:
-        yield section
+    yield from (b"\n" + text).split(b"\ndiff --git ")[1:]
 
 
 def _change(letter: str, sha: str, names: list[str], section: bytes) -> Change:

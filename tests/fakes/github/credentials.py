@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.fakes.github.github import GitHub
     from tests.fakes.github.repository import Repository
 
-MOST_JWT_S, SKEW_S = 600, 60
+MOST_JWT_S, SKEW_S = 600, 5
 
 Kind = Literal["none", "app", "installation", "workflow", "user", "user-to-server"]
 
@@ -179,7 +179,7 @@ def _check_times(claims: Mapping[str, object]) -> None:
         )
     if not isinstance(issued, int) or issued > at + SKEW_S:
         raise Refused(401, "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued")
-    if expires > at + MOST_JWT_S + SKEW_S / 2:
+    if expires > at + MOST_JWT_S:
         raise Refused(401, "'Expiration time' claim ('exp') is too far in the future")
 
 

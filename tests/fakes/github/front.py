@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SUBJECTS = (apps, checks, issues, pulls, repositories, reviews, scanning, users)
 _UNCOUNTED = ("rate-limit/get",)
+_FORBIDDEN = Answer(403, b"Request forbidden by administrative rules. Please make sure your request has a User-Agent header.")
 
 
 class Front:
@@ -32,9 +33,7 @@ class Front:
         caller = Caller("none")
         try:
             caller = self._github.credentials.caller(request)
-            if not request.headers.get("user-agent"):
-                raise Refused(403, "Request forbidden by administrative rules. Please make sure your request has a User-Agent header.")
-            answer = self._known(request, caller)
+            answer = self._known(request, caller) if request.headers.get("user-agent") else _FORBIDDEN
         except Refused as refused:
             answer = refused.answer
         return replace(answer, headers={**self._common(request, caller), **answer.headers}), caller
@@ -67,23 +66,25 @@ class Front:
         if problems:
             self.problems += [f"{operation.id}: the request is wrong: {problem}" for problem in problems]
             raise Refused(422, "Invalid request.\n\n" + "\n".join(problems))
-        done = run(Call(self._github, operation, request, caller, values, {} if body is None else body))
+        done: Any = run(Call(self._github, operation, request, caller, values, {} if body is None else body))
         return self._finished(request, operation, done)
 
     def _finished(self, request: Request, operation: Operation, done: Any) -> Answer:
+        answer: Answer
         if isinstance(done, Page):
-            done = paged(done, request, f"{self._github.api_url}{request.path}")
-        if not isinstance(done, Answer):
-            done = Answer(operation.success, done)
-        if request.method != "GET" or done.status != 200:
-            return done
-        tag = f'W/"{hashlib.sha256(done.raw).hexdigest()}"'
+            answer = paged(done, request, f"{self._github.api_url}{request.path}")
+        else:
+            answer = done if isinstance(done, Answer) else Answer(operation.success, done)
+        if request.method != "GET" or answer.status != 200:
+            return answer
+        tag = f'W/"{hashlib.sha256(answer.raw).hexdigest()}"'
         if request.headers.get("if-none-match", "").removeprefix("W/") == tag.removeprefix("W/"):
             return Answer(304, None, {"etag": tag})
-        return replace(done, headers={"etag": tag, **done.headers})
+        return replace(answer, headers={"etag": tag, **answer.headers})
 
     def _common(self, request: Request, caller: Caller) -> dict[str, str]:
         return {
             "x-github-request-id": f"{self._github.next_id():X}", "x-github-media-type": "github.v3; format=json",
-            "x-github-api-version-selected": request.headers.get("x-github-api-version", "2022-11-28"), **self._github.rates.headers(caller),
+            "x-github-api-version-selected": request.headers.get("x-github-api-version", "2022-11-28"),
+            **self._github.rates.headers(caller),
         }  # fmt: skip

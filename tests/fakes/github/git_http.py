@@ -25,23 +25,28 @@ def answer(github: GitHub, request: Request) -> tuple[Answer, Caller] | None:
         return None
     caller = Caller("none")
     try:
-        caller = github.credentials.caller(request)
-        if caller.kind in ("none", "app"):
-            return _unauthorized(), caller
-        repository = github.find(f"{found['owner']}/{found['name']}")
-        if repository is None:
-            return Answer(404, b"Repository not found."), caller
-        pushes = "receive-pack" in request.path + request.query_string
-        caller.needs(repository, "contents:write" if pushes else "contents:read")
-        return _run(github, repository, found["rest"], request, caller), caller
+        with github.lock:
+            caller = github.credentials.caller(request)
+            repository = _allowed(github, request, caller, f"{found['owner']}/{found['name']}")
     except Refused as refused:
-        if refused.answer.status == 401:
-            return _unauthorized(), caller
-        return Answer(refused.answer.status, str(refused).encode(), {"content-type": "text/plain"}), caller
+        status = refused.answer.status
+        basic = {"www-authenticate": 'Basic realm="GitHub"'} if status == 401 else {}
+        return Answer(status, str(refused).encode(), {"content-type": "text/plain", **basic}), caller
+    # Others need not wait until a large repository is fetched.
+    return _run(github, repository, found["rest"], request, caller), caller
 
 
-def _unauthorized() -> Answer:
-    return Answer(401, b"Bad credentials", {"www-authenticate": 'Basic realm="GitHub"', "content-type": "text/plain"})
+def _allowed(github: GitHub, request: Request, caller: Caller, full_name: str) -> Repository:
+    if caller.kind in ("none", "app"):
+        raise Refused(401, "Bad credentials")
+    repository = github.find(full_name)
+    if repository is None:
+        raise Refused(404, "Repository not found.")
+    pushes = "receive-pack" in request.path + request.query_string
+    caller.needs(repository, "contents:write" if pushes else "contents:read")
+    if pushes and repository.archived:
+        raise Refused(403, "This repository was archived so it is read-only.")
+    return repository
 
 
 def _run(github: GitHub, repository: Repository, rest: str, request: Request, caller: Caller) -> Answer:
@@ -59,9 +64,10 @@ def _run(github: GitHub, repository: Repository, rest: str, request: Request, ca
     status = int(headers.pop("status", "200").split()[0])
     if rest == "/git-receive-pack":
         after, actor = _branches(repository), caller.account or repository.owner
-        for branch in before.keys() | after.keys():
-            if before.get(branch) != after.get(branch):
-                repository.moved(branch, before.get(branch), after.get(branch), actor)
+        with github.lock:
+            for branch in before.keys() | after.keys():
+                if before.get(branch) != after.get(branch):
+                    repository.moved(branch, before.get(branch), after.get(branch), actor)
     return Answer(status, body, headers)
 
 

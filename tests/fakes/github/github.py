@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from tests.fakes.github import git_http
 from tests.fakes.github.accounts import Account, App
@@ -24,8 +26,11 @@ from tests.fakes.github.web import Web
 from tests.fakes.github.webhooks import Delivery, Webhooks
 from tests.fakes.github.wire import Answer, Request
 
+T = TypeVar("T")
+
 API = "/api/v3"
 _FIRST_ID = 2_400_000_001  # as large as GitHub's are by now: they do not fit into 32 bits
+_FIRST_APP = 1_200_001
 
 
 class GitHub:
@@ -45,6 +50,7 @@ class GitHub:
         self.folder = folder
         self.lock = threading.RLock()
         self._ids = itertools.count(_FIRST_ID)
+        self.app_ids = itertools.count(_FIRST_APP)
         self.faults = Faults()
         self.rates = Rates()
         self.asgi = Application(self._answer, self.faults)
@@ -207,9 +213,25 @@ class GitHub:
         """Wait until every delivery is answered. Raises TimeoutError."""
         self.webhooks.settle(timeout_s)
 
+    def until(self, condition: Callable[[], T], timeout_s: float = 10.0) -> T:
+        """Wait until something here is so, and return what the condition returned. Raises AssertionError, with what happened last."""
+        ends = time.monotonic() + timeout_s
+        while True:
+            with self.lock:
+                if found := condition():
+                    return found
+            if time.monotonic() > ends:
+                asked = [f"{asked.method} {asked.path} {asked.status}" for asked in self.requests[-20:]]
+                told = [f"{delivery.event}.{delivery.action} {delivery.status}" for delivery in self.deliveries[-10:]]
+                raise AssertionError(
+                    "\n".join([f"not so after {timeout_s} s; last requests and deliveries:", *asked, *told, *self.problems])
+                )
+            time.sleep(0.01)
+
     def _answer(self, request: Request) -> tuple[Answer, Caller]:
+        if (answer := git_http.answer(self, request)) is not None:
+            return answer
         with self.lock:
             if request.path.startswith(f"{API}/"):
-                inner = Request(request.method, request.path.removeprefix(API), request.query_string, request.headers, request.body)
-                return self._front.answer(inner)
-            return git_http.answer(self, request) or (self._web.answer(request), Caller("none"))
+                return self._front.answer(replace(request, path=request.path.removeprefix(API)))
+            return self._web.answer(request), Caller("none")

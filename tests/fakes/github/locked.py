@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, TypeVar, cast
 
-P = ParamSpec("P")
-R = TypeVar("R")
-S = TypeVar("S", bound="Held")
+M = TypeVar("M", bound=Callable[..., Any])
 
 
-class Held(Protocol):
-    """What belongs to a GitHub."""
-
-    @property
-    def github(self) -> Any:
-        """The one with the lock."""
-
-
-def locked(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
-    """A method that holds the lock while it runs."""
+def locked(method: M) -> M:
+    """A method of what belongs to a GitHub that holds its lock while it runs."""
 
     @functools.wraps(method)
-    def held(self: S, *arguments: P.args, **named: P.kwargs) -> R:
-        lock: threading.RLock = self.github.lock  # type: ignore[valid-type]
-        with lock:
+    def held(self: Any, *arguments: Any, **named: Any) -> Any:
+        with self.github.lock:
             return method(self, *arguments, **named)
 
-    return held
+    return cast("M", held)

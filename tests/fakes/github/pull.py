@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,25 +19,34 @@ if TYPE_CHECKING:
     from tests.fakes.github.repository import Repository
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """What is proposed: a branch of a repository, to go to a branch of the pull request's."""
+
+    head_repo: Repository
+    head_ref: str
+    base_ref: str
+    title: str
+    body: str | None = None
+    draft: bool = False
+
+
 class Pull:
     """One pull request of a repository."""
 
-    def __init__(
-        self, repository: Repository, number: int, user: Account, head_repo: Repository, head_ref: str, base_ref: str,
-        title: str, body: str | None, draft: bool,
-    ) -> None:  # fmt: skip
+    def __init__(self, repository: Repository, number: int, user: Account, proposal: Proposal) -> None:
         self.repository = repository
         self.github = repository.github
         self.id = self.github.next_id()
         self.number = number
         self.user = user
-        self.head_repo: Repository | None = head_repo
-        self.head_owner = head_repo.owner
-        self.head_ref = head_ref
-        self.base_ref = base_ref
-        self.title = title
-        self.body = body
-        self.draft = draft
+        self.head_repo: Repository | None = proposal.head_repo
+        self.head_owner = proposal.head_repo.owner
+        self.head_ref = proposal.head_ref
+        self.base_ref = proposal.base_ref
+        self.title = proposal.title
+        self.body = proposal.body
+        self.draft = proposal.draft
         self.state = "open"
         self.locked = False
         self.merged_at: datetime | None = None
@@ -48,7 +58,7 @@ class Pull:
         self.all_review_comments: list[ReviewComment] = []
         self.given_labels: list[Label] = []
         self.head_sha = self.base_sha = self.merge_commit_sha = ""
-        self._follow(head_repo.sha(head_ref))
+        self._follow(proposal.head_repo.sha(proposal.head_ref))
 
     # What there is, for assertions.
 
@@ -199,9 +209,15 @@ class Pull:
         self.remove_comment(comment, self.github.user(user) if user else comment.user)
 
     @locked
-    def review_comment(self, user: str, path: str, line: int, body: str, *, in_reply_to: ReviewComment | None = None) -> ReviewComment:
-        """Somebody says something of a line of the head, or answers a comment."""
-        return self.comment_on(self.github.user(user), body, path, line, in_reply_to)
+    def review_comment(
+        self, user: str, path: str, line: int | None, body: str, *, side: str = "RIGHT", in_reply_to: ReviewComment | None = None
+    ) -> ReviewComment:
+        """Somebody says something of a line, or answers a comment (then path and line are the comment's). Raises Misplaced."""
+        return written(self, self.github.user(user), Remark(path, body, line, side), in_reply_to)
+
+    def reply(self, user: str, comment: ReviewComment, body: str) -> ReviewComment:
+        """Somebody answers a comment at a line."""
+        return self.review_comment(user, comment.path, None, body, in_reply_to=comment)
 
     @locked
     def review(self, user: str, state: str, body: str = "") -> Review:
@@ -262,10 +278,6 @@ class Pull:
         self.comments.remove(comment)
         events.send_issue_comment(comment, "deleted", actor)
 
-    def comment_on(self, author: Account, body: str, path: str, line: int, answered: ReviewComment | None) -> ReviewComment:
-        """Add a comment at a line, as a review of its own."""
-        return written(self, author, Remark(path=path, body=body, line=line), answered)
-
     def _follow(self, sha: str) -> None:
         bare = self.repository.bare
         if self.head_repo is not None and self.head_repo is not self.repository:
@@ -278,4 +290,4 @@ class Pull:
             bare.point(f"refs/pull/{self.number}/merge", merged)
 
     def _actor(self, login: str | None) -> Account:
-        return self.github.user(login) if login else self.user
+        return self.github.account(login) or self.github.user(login) if login else self.user

@@ -10,7 +10,7 @@ from tests.fakes.github.accounts import Account, Installation
 from tests.fakes.github.bare import Bare, Files
 from tests.fakes.github.clock import now
 from tests.fakes.github.locked import locked
-from tests.fakes.github.pull import Pull
+from tests.fakes.github.pull import Proposal, Pull
 from tests.fakes.github.records import CheckRun, CheckSuite, Label, Sarif
 
 if TYPE_CHECKING:
@@ -116,14 +116,23 @@ class Repository:
         self.moved(branch, before, after, actor)
         return after
 
+    @locked
+    def delete_branch(self, branch: str, user: str | None = None) -> None:
+        """Delete a branch; pull requests from it are closed, as GitHub does."""
+        before = self.sha(branch)
+        self.bare.drop(f"refs/heads/{branch}")
+        self.moved(branch, before, None, self.github.user(user) if user else self.owner)
+
     def moved(self, branch: str, before: str | None, after: str | None, actor: Account) -> None:
         """A branch points somewhere else (None: nowhere): pull requests follow and Apps are told."""
         self.pushed_at = now()
         self.github.webhooks.send(self, "push", lambda: events.push(self, branch, before, after, actor))
-        if after is None:
-            return
         for pull in self.github.pulls():
-            if pull.head_repo is self and pull.head_ref == branch and pull.state == "open" and pull.head_sha != after:
+            if pull.head_repo is not self or pull.head_ref != branch or pull.state != "open":
+                continue
+            if after is None:
+                pull.close(actor.login)
+            elif pull.head_sha != after:
                 pull.synchronize(after, actor)
 
     @locked
@@ -135,7 +144,8 @@ class Repository:
         place = self if not login or login == self.owner.login else self.github.fork_of(self, login)
         assert place is not None, f"{login} has no fork of {self.full_name}"
         actor = self.github.user(user)
-        made = Pull(self, self.next_number(), actor, place, branch, base or self.default_branch, title, body, draft)
+        proposal = Proposal(place, branch, base or self.default_branch, title, body, draft)
+        made = Pull(self, self.next_number(), actor, proposal)
         self.pulls.append(made)
         made.tell("opened", actor)
         return made

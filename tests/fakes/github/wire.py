@@ -5,12 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 JSON = dict[str, Any]
 DOCS = "https://docs.github.com/rest"
 PER_PAGE, MOST_PER_PAGE = 30, 100
+
+
+class Changing(Protocol):
+    """What knows when it changed last."""
+
+    updated_at: datetime
+
+
+T = TypeVar("T", bound=Changing)
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,12 @@ def paged(page: Page, request: Request, address: str) -> Answer:
     links = [f'<{address}?{rest}{"&" if rest else ""}page={place}>; rel="{name}"' for name, place in places.items() if place]
     body = {"total_count": len(page.items), **page.more, page.key: rows} if page.key else rows
     return Answer(200, body, {"link": ", ".join(links)} if links else {})
+
+
+def since(items: Sequence[T], request: Request) -> list[T]:
+    """Those that changed since the time that is asked for, if one is."""
+    asked = request.query.get("since")
+    return [item for item in items if asked is None or item.updated_at >= datetime.fromisoformat(asked)]
 
 
 def _number(text: str | None, default: int) -> int:

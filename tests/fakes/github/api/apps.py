@@ -37,7 +37,7 @@ def get_hook(call: Call) -> JSON:
 
 
 @operation("apps/update-webhook-config-for-app", by=APP)
-def update_hook(call: Call) -> JSON:
+def update_hook(call: Call) -> Any:
     assert call.app is not None
     call.app.webhook_url = call.body.get("url", call.app.webhook_url)
     call.app.webhook_secret = call.body.get("secret", call.app.webhook_secret)

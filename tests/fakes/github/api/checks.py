@@ -130,7 +130,7 @@ def get(call: Call) -> JSON:
 
 
 @operation("checks/list-annotations", READ)
-def annotations(call: Call) -> Page:
+def list_annotations(call: Call) -> Page:
     run = _run(call)
     return Page(run.annotations, lambda annotation: checks.annotation(run, annotation))
 

@@ -9,7 +9,7 @@ from tests.fakes.github.api.reviews import the_comment as review_comment
 from tests.fakes.github.clock import now
 from tests.fakes.github.records import REACTIONS, Comment, Reaction, ReviewComment
 from tests.fakes.github.shapes import pulls, talk
-from tests.fakes.github.wire import JSON, Answer, Page, Refused, invalid
+from tests.fakes.github.wire import JSON, Answer, Page, Refused, invalid, since
 
 READ = ("issues:read", "pull_requests:read")
 WRITE = ("issues:write", "pull_requests:write")
@@ -30,7 +30,7 @@ def update(call: Call) -> JSON:
 
 @operation("issues/list-comments", *READ)
 def list_comments(call: Call) -> Page:
-    return Page(call.pull.comments, talk.comment)
+    return Page(since(call.pull.comments, call.request), talk.comment)
 
 
 @operation("issues/create-comment", *WRITE)

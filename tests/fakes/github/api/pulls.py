@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.fakes.github.api.call import Call, bounded, operation, written
 from tests.fakes.github.changes import MOST_FILES, MOST_FILES_OF_A_DIFF, MOST_LINES, diff
-from tests.fakes.github.pull import Pull
+from tests.fakes.github.pull import Proposal, Pull
 from tests.fakes.github.shapes import places, pulls
 from tests.fakes.github.wire import JSON, Answer, Page, Refused, invalid
 
@@ -43,7 +43,9 @@ def create(call: Call) -> JSON:
         message = f"No commits between {body['base']} and {branch}"
         raise Refused(422, "Validation Failed", [{"resource": "PullRequest", "code": "custom", "message": message}])
     text = bounded(body.get("body") or "", "PullRequest")
-    made = Pull(where, where.next_number(), call.account, place, branch, body["base"], title, text or None, bool(body.get("draft")))
+    made = Pull(
+        where, where.next_number(), call.account, Proposal(place, branch, body["base"], title, text or None, bool(body.get("draft")))
+    )
     where.pulls.append(made)
     made.tell("opened", call.account)
     return pulls.pull(made)

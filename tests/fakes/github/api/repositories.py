@@ -6,7 +6,7 @@ import base64
 import binascii
 
 from tests.fakes.github.api.call import Call, operation
-from tests.fakes.github.changes import MOST_FILES, changes, diff
+from tests.fakes.github.changes import MOST_FILES_OF_A_DIFF, changes, diff
 from tests.fakes.github.repository import Repository
 from tests.fakes.github.shapes import places
 from tests.fakes.github.wire import JSON, Answer, Page, Refused, missing, paged
@@ -75,7 +75,7 @@ def compare(call: Call) -> Answer:
         "url": url, "html_url": page, "permalink_url": page, "diff_url": f"{page}.diff", "patch_url": f"{page}.patch",
         "base_commit": places.commit(where, base), "merge_base_commit": places.commit(where, parted), "status": status,
         "ahead_by": len(ahead), "behind_by": len(behind), "total_commits": len(ahead),
-        "files": [places.file(where, head, change) for change in changes(where.bare, parted, head)[:MOST_FILES // 10]],
+        "files": [places.file(where, head, change) for change in changes(where.bare, parted, head)[:MOST_FILES_OF_A_DIFF]],
     }  # fmt: skip
     answer = paged(Page(ahead, lambda sha: places.commit(where, sha)), call.request, url)
     return Answer(200, {**body, "commits": answer.body}, answer.headers)
@@ -103,8 +103,7 @@ def contents(call: Call) -> JSON | list[JSON] | Answer:
     rows = _rows(where, sha, path)
     if not path or rows[0][0] == "040000":
         below = _rows(where, sha, f"{path}/" if path else "")
-        listed = [places.content(where, ref, name, mode, blob, size, None) for mode, blob, size, name in below]
-        return listed
+        return [places.content(where, ref, name, mode, blob, size, None) for mode, blob, size, name in below]
     mode, blob, size, name = rows[0]
     body = where.bare.blob(blob) if mode != "160000" else b""
     if ".raw" in accepted:

@@ -11,7 +11,7 @@ from tests.fakes.github.records import Review, ReviewComment
 from tests.fakes.github.reviewing import Misplaced, Remark, placed, spot
 from tests.fakes.github.reviewing import written as posted
 from tests.fakes.github.shapes import talk
-from tests.fakes.github.wire import JSON, Page, Refused, invalid
+from tests.fakes.github.wire import JSON, Page, Refused, invalid, since
 
 STATES = {"APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED", "COMMENT": "COMMENTED"}
 SIDES = ("LEFT", "RIGHT")
@@ -145,7 +145,7 @@ def comments_of_review(call: Call) -> Page:
 
 @operation("pulls/list-review-comments", READ)
 def list_comments(call: Call) -> Page:
-    return Page(call.pull.review_comments, talk.review_comment)
+    return Page(since(call.pull.review_comments, call.request), talk.review_comment)
 
 
 @operation("pulls/create-review-comment", WRITE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -121,18 +122,17 @@ def simple_commit(where: Repository, sha: str) -> JSON:
 
 
 def _date(seconds: str) -> str:
-    from datetime import UTC, datetime
 
     return stamp(datetime.fromtimestamp(int(seconds), UTC))
 
 
 def file(where: Repository, sha: str, change: Change) -> JSON:
     """A file that is changed; without `patch` when it is binary or too large."""
-    path = quote(change.path)
+    path, whole = quote(change.path), quote(change.path, safe="")
     made: JSON = {
         "sha": change.sha, "filename": change.path, "status": change.status, "additions": change.additions,
         "deletions": change.deletions, "changes": change.additions + change.deletions,
-        "blob_url": f"{where.url}/blob/{sha}/{quote(change.path, safe='')}", "raw_url": f"{where.url}/raw/{sha}/{quote(change.path, safe='')}",
+        "blob_url": f"{where.url}/blob/{sha}/{whole}", "raw_url": f"{where.url}/raw/{sha}/{whole}",
         "contents_url": f"{api(where)}/contents/{path}?ref={sha}",
     }  # fmt: skip
     if change.previous is not None:
