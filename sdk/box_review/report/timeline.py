@@ -17,6 +17,7 @@ _KNOWN: tuple[StageName, ...] = (
     "evidence",
     "reviewing",
     "rechecking",
+    "proving",
     "judging",
     "freezing",
     "frozen",
