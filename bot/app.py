@@ -15,6 +15,8 @@ from starlette.exceptions import HTTPException
 
 from bot import api, boxes, openapi
 from bot.audit import Audit
+from bot.dashboard import routes as dashboard
+from bot.dashboard.sessions import Sessions
 from bot.errors import Refused
 from bot.fleet import Fleet
 from bot.keys import Keys
@@ -38,6 +40,7 @@ def create_app(settings: BotSettings) -> FastAPI:
         app.state.service = api.Service(
             keys=Keys.of(settings, redis), redis=redis, sources=sources, reviews=Reviews(redis, sources, settings.artifacts_url)
         )
+        app.state.sessions = Sessions.of(settings.box_data_dir, app.state.service.keys, redis)
         app.state.fleet = Fleet(app.state.service.reviews, settings.box_host_token)
         app.state.description = openapi.Description(app, app.state.fleet)
         yield
@@ -49,6 +52,7 @@ def create_app(settings: BotSettings) -> FastAPI:
     app.include_router(api.health)
     app.include_router(api.router)
     app.include_router(boxes.router)
+    app.include_router(dashboard.router)
     app.state.public_url = settings.box_public_url
     app.add_middleware(boxes.Visitors, public_url=settings.box_public_url)
     if settings.audit_log is not None:

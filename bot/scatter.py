@@ -26,28 +26,28 @@ class Scatter:
 
     async def list_boxes(self, target: str) -> Response:
         """All boxes of all hosts, oldest first."""
-        lists = await self._all("GET", target, None)
+        lists = await self.ask_all("GET", target, None)
         return JSONResponse(sorted((box for boxes in lists for box in boxes), key=lambda box: box.get("created_at", 0)))
 
     async def list_snapshots(self, target: str) -> Response:
         """All snapshots of all hosts, oldest first."""
-        found = [entry for answer in await self._all("GET", target, None) for entry in answer["snapshots"]]
+        found = [entry for answer in await self.ask_all("GET", target, None) for entry in answer["snapshots"]]
         return JSONResponse({"snapshots": sorted(found, key=lambda entry: entry.get("created_at", 0))})
 
     async def list_logs(self, target: str) -> Response:
         """The lines of all hosts, oldest first."""
-        found = [line for answer in await self._all("GET", target, None) for line in answer["logs"]]
+        found = [line for answer in await self.ask_all("GET", target, None) for line in answer["logs"]]
         return JSONResponse({"logs": sorted(found, key=lambda line: line.get("timestamp", 0))})
 
     async def delete_snapshots(self, target: str, body: bytes) -> Response:
         """Some snapshots, or all, wherever they are."""
-        return JSONResponse({"deleted": sum(answer["deleted"] for answer in await self._all("DELETE", target, body))})
+        return JSONResponse({"deleted": sum(answer["deleted"] for answer in await self.ask_all("DELETE", target, body))})
 
     async def delete_boxes(self, target: str, body: bytes) -> Response:
         """Boxes by id or name, each where it is; one that never was is told after the others have gone."""
         ids = _object(body).get("ids")
         if not isinstance(ids, list) or not ids or not all(isinstance(ident, str) for ident in ids):
-            await self._one((await self._fleet.places())[0], "DELETE", target, body)  # which says what is wrong
+            await self.ask((await self._fleet.places())[0], "DELETE", target, body)  # which says what is wrong
             raise Refused("ids: a list of ids is needed", 400)
         by_place: dict[Place, list[str]] = {}
         missing: Refused | None = None
@@ -56,7 +56,7 @@ class Scatter:
                 by_place.setdefault(await self._fleet.of_box(self._tenant, ident), []).append(ident)
             except Refused as error:
                 missing = missing or error
-        await asyncio.gather(*(self._one(place, "DELETE", target, json.dumps({"ids": part}).encode()) for place, part in by_place.items()))
+        await asyncio.gather(*(self.ask(place, "DELETE", target, json.dumps({"ids": part}).encode()) for place, part in by_place.items()))
         if missing is not None:
             raise missing
         return JSONResponse({})
@@ -92,10 +92,12 @@ class Scatter:
             raise
         raise Refused(f"there is a box called {name!r} already", 409)
 
-    async def _all(self, method: str, target: str, body: bytes | None) -> list[Any]:
-        return await asyncio.gather(*(self._one(place, method, target, body) for place in await self._fleet.places()))
+    async def ask_all(self, method: str, target: str, body: bytes | None = None) -> list[Any]:
+        """What all hosts answer. Raises Refused for the first that refuses, or does not answer."""
+        return await asyncio.gather(*(self.ask(place, method, target, body) for place in await self._fleet.places()))
 
-    async def _one(self, place: Place, method: str, target: str, body: bytes | None) -> Any:
+    async def ask(self, place: Place, method: str, target: str, body: bytes | None = None) -> Any:
+        """What one host answers. Raises Refused."""
         headers = [("x-box-tenant", self._tenant), ("content-type", "application/json"), *self._fleet.shown(place)]
         try:
             answer = await self._fleet.client(place).request(
@@ -106,6 +108,8 @@ class Scatter:
             raise Refused(f"a host of the boxes does not answer: {type(error).__name__}; try again shortly", 503) from error
         if not answer.is_success:
             raise Refused(str(said.get("error", "")), answer.status_code)
+        if isinstance(said, dict) and "error" in said:  # it took so long that the answer was begun before it was known
+            raise Refused(str(said["error"]), 409)
         return said
 
 

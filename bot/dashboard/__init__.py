@@ -1,0 +1,1 @@
+"""The dashboard: pages on reviews and boxes, rendered here and readable without JavaScript."""
