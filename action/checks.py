@@ -16,6 +16,8 @@ from action.waiting import CHECK, Check, Look, Unanswered
 
 CALL_S = 15
 _WORKFLOWS = "github-actions"
+_EXTERNAL_ID = re.compile(r"\d+:(\d+):[0-9a-f]+:\d+")
+"""The App's name for its check run: repository, pull request, head and attempt."""
 
 
 @contextmanager
@@ -26,7 +28,7 @@ def checks(awaited: Awaited) -> Iterator[Look]:
 
     def look() -> Check | None:
         try:
-            runs = [run for run in commit.get_check_runs(check_name=CHECK, filter="latest") if _by_an_app(run)]
+            runs = [run for run in commit.get_check_runs(check_name=CHECK, filter="all") if _by_the_app(run, awaited.pull_request)]
         except github.GithubException as error:
             raise _refusal(error) from error
         except requests.RequestException as error:
@@ -37,16 +39,19 @@ def checks(awaited: Awaited) -> Iterator[Look]:
         yield look
 
 
-def _by_an_app(run: CheckRun) -> bool:
-    """A job of a workflow can have any name, also of one that the pull request itself brings."""
-    return run.app is not None and run.app.slug != _WORKFLOWS
+def _by_the_app(run: CheckRun, pull_request: int) -> bool:
+    """A job of a workflow can have any name, also of one that the pull request brings; and other pull requests can have the same head."""
+    if run.app is None or run.app.slug == _WORKFLOWS:
+        return False
+    named = _EXTERNAL_ID.fullmatch(run.external_id or "")
+    return named is None or int(named[1]) == pull_request
 
 
 def _check(run: CheckRun) -> Check:
     title, summary = run.output.title or "", run.output.summary or ""
     counted = re.search(r"\b(no|\d{1,6}) findings?\b", title, re.IGNORECASE)
     url = next((url for url in (run.html_url, run.details_url) if re.match(r"https?://\S+$", url or "")), "")
-    named = re.search(r"\brv-[0-9a-z]{16}\b", run.external_id or "")
+    named = re.search(r"\brv-[0-9a-z]{16}\b", run.details_url or "")
     return Check(
         done=run.status == "completed",
         conclusion=run.conclusion or "",

@@ -27,11 +27,13 @@ class Commits:
 
     Args:
         fork: the pull request comes from another repository, so that GitHub gives its workflows no secrets.
+        pull_request: its number.
     """
 
     base: str | None
     head: str | None
     fork: bool = False
+    pull_request: int | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Awaited:
 
     api_url: str
     repository: str
+    pull_request: int
     head_sha: str
     token: str = field(repr=False)
 
@@ -85,13 +88,13 @@ def awaited(environment: Mapping[str, str], token: str) -> Awaited | None:
         raise InputError(f"the input wait-for-app cannot be {word!r}: it is true or false")
     if word in _NO or environment.get("BOX_REVIEW_API_KEY"):
         return None
-    head = commits(environment).head
-    if environment.get("GITHUB_EVENT_NAME") != "pull_request" or head is None:
+    wanted = commits(environment)
+    if wanted.pull_request is None or wanted.head is None:
         raise InputError(f"wait-for-app works on pull_request, which the App reviews, not on {environment.get('GITHUB_EVENT_NAME')}")
     repository = environment.get("GITHUB_REPOSITORY", "")
     if not token or not repository:
         raise InputError(f"to wait for the App, {'GITHUB_REPOSITORY' if token else 'the input github-token'} must not be empty")
-    return Awaited(environment.get("GITHUB_API_URL") or "https://api.github.com", repository, head, token)
+    return Awaited(environment.get("GITHUB_API_URL") or "https://api.github.com", repository, wanted.pull_request, wanted.head, token)
 
 
 def for_analyzers(chosen: Mapping[str, Any], environment: Mapping[str, str]) -> Mapping[str, Any] | None:
@@ -117,7 +120,8 @@ def commits(environment: Mapping[str, str]) -> Commits:
         event = json.loads(Path(environment.get("GITHUB_EVENT_PATH", "")).read_bytes())
         if name == "pull_request":
             base, head = event["pull_request"]["base"], event["pull_request"]["head"]
-            return Commits(str(base["sha"]), str(head["sha"]), fork=_repository(head) != _repository(base))
+            number = int(event["pull_request"]["number"])
+            return Commits(str(base["sha"]), str(head["sha"]), fork=_repository(head) != _repository(base), pull_request=number)
         if name == "merge_group":
             return Commits(str(event["merge_group"]["base_sha"]), str(event["merge_group"]["head_sha"]))
         if name == "push":

@@ -13,13 +13,16 @@ from tests.fakes.loopback import Handler, Loopback
 
 Answer = tuple[int, Any]
 TOKEN = "ghs_of-the-workflow"
+HEAD = "a" * 40
+REVIEW_ID = "rv-0123456789abcdef"
 
 
 def check_run(status: str = "completed", conclusion: str | None = None, title: str = "2 findings", **more: Any) -> dict[str, Any]:
     """One check run as GitHub shows it, by the App unless told otherwise."""
     shown = {
-        "id": 7, "name": "box-review", "status": status, "conclusion": conclusion, "external_id": "rv-0123456789abcdef",
-        "html_url": "https://github.com/acme/shop/runs/7", "details_url": "https://reviews.example.org/7", "app": {"slug": "acme-review"},
+        "id": 7, "name": "box-review", "status": status, "conclusion": conclusion, "external_id": f"1:7:{HEAD}:1",
+        "html_url": "https://github.com/acme/shop/runs/7", "details_url": f"https://box-review.example.org/reviews/{REVIEW_ID}",
+        "app": {"slug": "acme-review"},
         "output": {"title": title, "summary": "One of them is **high**.", "annotations_count": 1, "text": None},
     }  # fmt: skip
     return shown | more

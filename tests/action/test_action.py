@@ -16,7 +16,7 @@ from subprocess import PIPE
 import pytest
 
 from action import telling
-from tests.action.check_runs import TOKEN, check_run, check_runs, listed
+from tests.action.check_runs import REVIEW_ID, TOKEN, check_run, check_runs, listed
 from tests.repositories import BAD, Repository
 from tests.sdk.records import hostile_record, record
 from tests.server import Ended, Server
@@ -39,7 +39,7 @@ class Workflow:
     def run(self, event: str = "pull_request", payload: object = None, **environment: str) -> Ended:
         """Run the action's step."""
         (self.folder / "temp").mkdir(exist_ok=True)
-        default = {"pull_request": {"base": {"sha": self.base}, "head": {"sha": self.head}}}
+        default = {"pull_request": {"number": 7, "base": {"sha": self.base}, "head": {"sha": self.head}}}
         (self.folder / "event.json").write_text(json.dumps(default if payload is None else payload))
         runner = {
             "GITHUB_WORKSPACE": str(self.repository.path), "GITHUB_EVENT_NAME": event, "RUNNER_TEMP": str(self.folder / "temp"),
@@ -167,7 +167,7 @@ def test_what_cannot_be_used_is_one_error_on_the_step(
 def test_programs_of_the_checkout_are_not_run(where: str, workflow: Workflow, data_dir: Path) -> None:
     """Threat: a pull request that brings modules named as those that the action, or the server it starts, loads."""
     evil = "open('/tmp/ran-by-the-action', 'w')\nraise SystemExit(0)\n"
-    names = (
+    names: tuple[str, ...] = (
         "action/__init__.py",
         "action/__main__.py",
         "sitecustomize.py",
@@ -220,7 +220,7 @@ def test_without_a_model_the_settings_that_need_one_are_left_aside(workflow: Wor
 
 
 def test_pull_request_of_a_fork_is_told_why_no_model_is_asked(workflow: Workflow, data_dir: Path) -> None:
-    sides = {"base": {"sha": workflow.base, "repo": {"full_name": "acme/shop"}}, "head": {"sha": workflow.head, "repo": None}}
+    sides = {"number": 7, "base": {"sha": workflow.base, "repo": {"full_name": "acme/shop"}}, "head": {"sha": workflow.head, "repo": None}}
     done = workflow.run(payload={"pull_request": sides}, BOX_REVIEW_URL="", BOX_REVIEW_API_KEY="", BOX_DATA_DIR=str(data_dir / "d"))
     assert "A pull request of a fork gets no secrets, so no key of a model and no server is given" in done.out
     assert workflow.outputs["review-url"] == ""
@@ -235,7 +235,7 @@ def test_app_is_waited_for_where_there_is_no_key(workflow: Workflow) -> None:
     assert done.out == ("::error title=box-review%3A the App's review::failure: 2 findings https://github.com/acme/shop/runs/7\n")
     assert "the App has not begun" in done.err
     assert {name: value for name, value in workflow.outputs.items() if value} == {
-        "review-id": "rv-0123456789abcdef", "review-url": "https://github.com/acme/shop/runs/7", "conclusion": "failure",
+        "review-id": REVIEW_ID, "review-url": "https://github.com/acme/shop/runs/7", "conclusion": "failure",
         "status": "completed", "findings": "2",
     }  # fmt: skip
     shown = "### failure: 2 findings\n\n[The App's review](https://github.com/acme/shop/runs/7)\n\nOne of them is **high**.\n"

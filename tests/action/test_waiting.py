@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from box_review import InputError, Severity
+from github.CheckRun import CheckRun
 
 from action import telling
 from action.checks import checks
 from action.inputs import Awaited, awaited
 from action.waiting import Check, Unanswered, wait
-from tests.action.check_runs import TOKEN, check_run, check_runs, listed
+from tests.action.app_reviews import begin, end, forks_pull
+from tests.action.check_runs import HEAD, REVIEW_ID, TOKEN, check_run, check_runs, listed
+from tests.fakes.github import GitHub
 
-HEAD = "a" * 40
 DONE = Check(done=True, conclusion="success")
 BUSY = Check(done=False)
 
@@ -107,21 +110,21 @@ def test_step_ends_as_the_review_did(conclusion: str, status: str, code: int) ->
 
 def seen(*answers: Any, token: str = TOKEN) -> Check | None:
     """What one look at GitHub shows."""
-    with check_runs(*answers) as page, checks(Awaited(page.url, "acme/shop", HEAD, token)) as look:
+    with check_runs(*answers) as page, checks(Awaited(page.url, "acme/shop", 7, HEAD, token)) as look:
         found = look()
-    assert page.asked == [f"/repos/acme/shop/commits/{HEAD}/check-runs?check_name=box-review&filter=latest"]
+    assert page.asked == [f"/repos/acme/shop/commits/{HEAD}/check-runs?check_name=box-review&filter=all"]
     return found
 
 
 def test_check_run_is_read() -> None:
     assert seen(listed(check_run(conclusion="failure"))) == Check(
         done=True, conclusion="failure", title="2 findings", summary="One of them is **high**.", findings=2,
-        url="https://github.com/acme/shop/runs/7", review_id="rv-0123456789abcdef",
+        url="https://github.com/acme/shop/runs/7", review_id=REVIEW_ID,
     )  # fmt: skip
     assert seen(listed()) is None
     assert seen(listed(check_run("in_progress"))) == Check(
         done=False, title="2 findings", summary="One of them is **high**.", findings=2,
-        url="https://github.com/acme/shop/runs/7", review_id="rv-0123456789abcdef",
+        url="https://github.com/acme/shop/runs/7", review_id=REVIEW_ID,
     )  # fmt: skip
 
 
@@ -141,6 +144,15 @@ def test_job_of_a_workflow_is_not_taken_for_the_app() -> None:
     check = seen(listed(own, check_run(conclusion="success", id=6), check_run("in_progress"), nobodys))
     assert check is not None
     assert not check.done
+
+
+def test_review_of_another_pull_request_with_the_same_head_is_not_taken_for_this_ones() -> None:
+    """Threat: somebody who opens a second one, to a base against which there is nothing to find."""
+    other = check_run(conclusion="success", id=9, external_id=f"1:8:{HEAD}:1")
+    assert seen(listed(other)) is None
+    check = seen(listed(other, check_run(conclusion="failure")))
+    assert check is not None
+    assert check.conclusion == "failure"
 
 
 @pytest.mark.parametrize(
@@ -169,10 +181,10 @@ def test_trouble_that_stays_says_what_is_missing(answer: Any, token: str, said: 
 def test_github_out_of_reach_is_waited_for() -> None:
     with check_runs(listed()) as page:
         url = page.url
-    with checks(Awaited(url, "acme/shop", HEAD, TOKEN)) as look, pytest.raises(Unanswered) as raised:
+    with checks(Awaited(url, "acme/shop", 7, HEAD, TOKEN)) as look, pytest.raises(Unanswered) as raised:
         look()
     assert isinstance(raised.value.__cause__, requests.RequestException)
-    assert TOKEN not in repr(Awaited(url, "acme/shop", HEAD, TOKEN))
+    assert TOKEN not in repr(Awaited(url, "acme/shop", 7, HEAD, TOKEN))
 
 
 def test_key_to_the_server_is_used_where_there_is_one() -> None:
@@ -187,3 +199,30 @@ def test_words_of_a_check_run_are_no_commands() -> None:
     assert [line.split("::")[1] for line in told.marks] == ["error title=box-review%3A the App's review"]
     assert not any("\n" in line or "\r" in line for line in told.marks)
     assert [line.partition("=")[0] for line in telling.outputs(told.outputs).splitlines()] == list(told.outputs)
+
+
+def test_apps_review_of_a_forks_pull_request_is_seen_with_the_token_of_its_workflow(tmp_path: Path) -> None:
+    with GitHub(tmp_path) as github:
+        pull = forks_pull(github)
+        begin(
+            github, pull, github.token(pull.repository, {"checks": "write"}), conclusion="success"
+        )  # a job that is named as the App's run
+        mine: list[CheckRun] = []
+
+        def go_on(_: float) -> None:
+            if mine:
+                end(mine[0], "failure")
+            else:
+                mine.append(begin(github, pull, status="in_progress"))
+
+        token = github.token(pull.repository, {"checks": "read"})
+        with checks(Awaited(github.api_url, "acme/shop", pull.number, pull.head_sha, token)) as look:
+            check = wait(look, 60, pause=go_on)
+        assert check == Check(
+            done=True, conclusion="failure", title="2 findings", summary="One is **high**.", findings=2,
+            url=f"{pull.repository.url}/runs/{mine[0].id}", review_id=REVIEW_ID,
+        )  # fmt: skip
+        assert not github.problems
+        without = Awaited(github.api_url, "acme/shop", pull.number, pull.head_sha, github.token(pull.repository, {"contents": "read"}))
+        with checks(without) as look, pytest.raises(InputError, match=r"403: Resource not accessible.*checks: read"):
+            look()
