@@ -35,7 +35,7 @@ def main() -> int:
     except BoxReviewError as error:
         return _failed(str(error), exit_codes.of_error(error))
     except KeyboardInterrupt:
-        return _failed("the workflow was stopped; the review it asked for is cancelled", exit_codes.INTERRUPTED)
+        return _failed("the workflow was stopped; a review that it asked for is cancelled", exit_codes.INTERRUPTED)
     except Exception as error:  # the step's boundary: Python would end with 1, which says that something was found
         print(telling.command("debug", visible(traceback.format_exc(), multiline=True)))
         return _failed(f"box-review broke: {type(error).__name__}: {error}", exit_codes.INCOMPLETE)

@@ -255,7 +255,7 @@ def test_token_of_the_workflow_is_not_passed_on(workflow: Workflow) -> None:
 
 def test_stopped_workflow_cancels_its_review(workflow: Workflow) -> None:
     stopped = workflow.run(INPUT_ROLES="security", STOPPED="yes")
-    assert (stopped.code, "the review it asked for is cancelled" in stopped.out) == (130, True), stopped
+    assert (stopped.code, "a review that it asked for is cancelled" in stopped.out) == (130, True), stopped
 
 
 def test_words_of_findings_are_no_commands() -> None:
