@@ -154,10 +154,11 @@ def _converted(value: Any) -> Any:
         return [_converted(item) for item in value]
     if not isinstance(value, dict):
         return value
-    made = {key: _converted(item) for key, item in value.items()}
+    # Alternatives that overlap are told apart nowhere, so that what fits two of them is no mistake.
+    made = {"anyOf" if key == "oneOf" else key: _converted(item) for key, item in value.items()}
     if made.pop("nullable", False) is not True:
         return made
-    if isinstance(made.get("type"), str) and not {"oneOf", "anyOf", "allOf"} & made.keys():
+    if isinstance(made.get("type"), str) and not {"anyOf", "allOf"} & made.keys():
         made["type"] = [made["type"], "null"]
         if "enum" in made:
             made["enum"] = [*made["enum"], None]

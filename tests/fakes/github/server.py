@@ -99,13 +99,21 @@ def _cut(send: Any) -> None:
 
 
 class _Quick(uvicorn.Server):
-    """Ends at once instead of at the next tenth of a second."""
+    """Ends at once instead of at the next tenth of a second; whoever still asks is cut off."""
 
     async def main_loop(self) -> None:
         self._loop, self._ends = asyncio.get_running_loop(), asyncio.Event()
         await self.on_tick(0)
         await self._ends.wait()
-        self.force_exit = True  # whoever still asks is cut off
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        for task in self.server_state.tasks:
+            task.cancel()
+        await asyncio.sleep(0)
 
     def end(self) -> None:
         """From another thread."""

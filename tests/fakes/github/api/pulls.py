@@ -39,7 +39,7 @@ def create(call: Call) -> JSON:
     if any(p.state == "open" and (p.head_repo, p.head_ref, p.base_ref) == (place, branch, body["base"]) for p in where.pulls):
         message = f"A pull request already exists for {place.owner.login}:{branch}."
         raise Refused(422, "Validation Failed", [{"resource": "PullRequest", "code": "custom", "message": message}])
-    if place is where and not where.bare.between(body["base"], branch):
+    if place is where and not where.bare.between(where.sha(body["base"]), where.sha(branch)):
         message = f"No commits between {body['base']} and {branch}"
         raise Refused(422, "Validation Failed", [{"resource": "PullRequest", "code": "custom", "message": message}])
     text = bounded(body.get("body") or "", "PullRequest")

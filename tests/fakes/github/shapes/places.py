@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -69,6 +70,7 @@ def short(where: Repository) -> JSON:
     }  # fmt: skip
 
 
+@functools.lru_cache(maxsize=1024)
 def _read(where: Repository, sha: str) -> tuple[str, list[str], str, str, str]:
     out = where.bare.git("show", "-s", "--no-color", "--format=%T%x00%P%x00%an%x00%ct%x00%B", sha).decode("utf-8", "replace")
     tree, parents, author, when, message = out.split("\0", 4)
