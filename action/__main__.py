@@ -74,7 +74,7 @@ def _review(given: RepoConfig) -> telling.Told:
     print(f"Reviewing {change.head_sha[:12]} against {change.base_sha[:12]}", file=sys.stderr)
     with server(options.driver) as address, Client(address) as client:
         record = client.review_change(change, options=options, on_event=_show)
-    url = f"{address.url}/v1/reviews/{record.review_id}" if asks else ""
+    url = f"{address.url}/reviews/{record.review_id}" if asks else ""
     return telling.of_review(record, telling.write_files(record, _folder()), url, options.fail_on)
 
 

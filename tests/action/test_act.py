@@ -109,7 +109,7 @@ def test_example_asks_the_server(act: Act, tmp_path: Path, server: Server) -> No
     ran = act.run(change.path, example("server", server.url), change.event(), {"BOX_REVIEW_API_KEY": key})
     assert (ran.succeeded, ran.code) == (False, 1), ran
     check_review(ran)
-    assert ran.outputs["review-url"] == f"{server.url}/v1/reviews/{ran.outputs['review-id']}"
+    assert ran.outputs["review-url"] == f"{server.url}/reviews/{ran.outputs['review-id']}"
     assert ran.outputs["review-id"] in (ran.kept / "box-review").read_text()
     assert key not in ran.log
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import PIPE
 
+import httpx
 import pytest
 
 from action import telling
@@ -81,7 +82,8 @@ def test_pull_request_is_reviewed_and_told(workflow: Workflow) -> None:
     assert any("file=b c%2Cd.py,line=5" in line for line in marks), done.out
     outputs = workflow.outputs
     assert (outputs["conclusion"], outputs["status"], int(outputs["findings"]) > 1) == ("failure", "completed", True)
-    assert outputs["review-url"] == f"{workflow.server.url}/v1/reviews/{outputs['review-id']}"
+    assert outputs["review-url"] == f"{workflow.server.url}/reviews/{outputs['review-id']}"
+    assert "/login" in str(httpx.get(outputs["review-url"], follow_redirects=True, trust_env=False).url)  # a page, for who signs in
     assert json.loads(Path(outputs["sarif-file"]).read_text())["version"] == "2.1.0"
     assert json.loads(Path(outputs["record-file"]).read_text())["head_sha"] == workflow.head
     assert "<html" in Path(outputs["report-file"]).read_text()
