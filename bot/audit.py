@@ -1,4 +1,4 @@
-"""One line for every call of the API: who, what, when, how it ended. For the operator, and for whoever asks afterwards."""
+"""One line for every call of the API and every form sent: who, what, when, how it ended. For the operator, and who asks afterwards."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_PATH = 300
+_API = ("/v1/", "/v2/")
+_FORMS = ("/login", "/logout", "/reviews/", "/boxes/")
+"""Of the dashboard; who only looks at its pages leaves no line."""
 
 
 class Audit:
@@ -31,7 +34,7 @@ class Audit:
         self._lines.addHandler(_Closed(file, encoding="utf-8"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or not scope["path"].startswith(("/v1/", "/v2/")):
+        if not _counts(scope):
             await self._below(scope, receive, send)
             return
         started, status = time.monotonic(), 0
@@ -57,6 +60,14 @@ class _Closed(logging.handlers.WatchedFileHandler):
     def _open(self) -> TextIOWrapper:
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         return os.fdopen(descriptor, "a", encoding="utf-8")
+
+
+def _counts(scope: Scope) -> bool:
+    """True for calls of the API, and for what is done by the dashboard's forms."""
+    if scope["type"] not in ("http", "websocket"):
+        return False
+    path: str = scope["path"]
+    return path.startswith(_API) or (scope.get("method") == "POST" and path.startswith(_FORMS))
 
 
 def _line(scope: Scope, status: int, took_s: float) -> dict[str, Any]:

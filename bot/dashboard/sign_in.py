@@ -36,6 +36,7 @@ async def sign_in(request: Request) -> Response:
     to = local(form.get("next", "/"))
     if session is None:
         return await _form(request, to, "This key is wrong or past its time.", 401)
+    request.state.caller = session.caller
     response = let_in(request, session, to)
     response.delete_cookie(VISIT_COOKIE, path="/login")
     return response
