@@ -14,8 +14,8 @@ from sandbox.linked import LinkedBox
 
 log = structlog.get_logger()
 
-SPARE = BoxSpec(ttl_s=3600)
-"""What waits. A server that dies leaves them as boxes that the sweep of a later one removes."""
+SPARE = BoxSpec(ttl_s=3600, labels={"made": "ahead"})
+"""What waits, in nobody's list. A server that dies leaves them as boxes that the sweep of a later one removes."""
 _REST_S = 0.5  # between being asked and making the next: first the box that was handed out has its turn
 _PATIENCE_S = 30.0  # after one could not be made
 _B = TypeVar("_B", bound=LinkedBox)

@@ -181,7 +181,8 @@ class StoredDriver(Driver, Generic[_B]):
         return box
 
     def boxes(self) -> list[Box]:
-        return sorted(self.known.values(), key=lambda box: box.created_at)
+        listed = [box for box in self.known.values() if box.record.labels != SPARE.labels]  # one that is just being made ahead is known
+        return sorted(listed, key=lambda box: box.created_at)
 
     def check(self, spec: BoxSpec) -> None:
         """Refuse what no box can be made of, before anything is made. Raises DiskFull, BadRequest."""
