@@ -36,7 +36,7 @@ def _named(file: Path) -> str:
         return _name.validate_python(file.stem)
     except ValidationError as error:
         raise HostMisconfigured(
-            f"BOX_ROLES_DIR: {file} cannot be a role: names are of small letters, digits and hyphens, 32 at most, a letter first, not jury"
+            f"BOX_ROLES_DIR: {file} cannot be a role: names are lower-case letters, digits and hyphens, at most 32, not jury"
         ) from error
 
 
