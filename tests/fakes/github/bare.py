@@ -13,7 +13,11 @@ from typing import Self
 
 GIT_ENVIRONMENT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
 
+# Any commit may be fetched by its id, as from GitHub.
 CONFIG = """
+[core]
+	repositoryformatversion = 0
+	bare = true
 [uploadpack]
 	allowAnySHA1InWant = true
 	allowFilter = true
@@ -62,24 +66,18 @@ class Bare:
     @classmethod
     def create(cls, path: Path, default_branch: str) -> Self:
         """An empty one."""
-        made = cls(path)
-        path.mkdir(parents=True)
-        made.git("init", "-q", "--bare", "-b", default_branch)
-        made._allow()
-        return made
+        for folder in ("objects", "refs/heads", "refs/tags"):
+            (path / folder).mkdir(parents=True)
+        (path / "HEAD").write_text(f"ref: refs/heads/{default_branch}\n")
+        (path / "config").write_text(CONFIG)
+        return cls(path)
 
     def copied(self, path: Path) -> Bare:
         """A fork: the same branches at another place."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.git("clone", "-q", "--bare", str(self.path), str(path))
-        made = Bare(path)
-        made._allow()
-        return made
-
-    def _allow(self) -> None:
-        # Any commit may be fetched by its id, as from GitHub.
-        with (self.path / "config").open("a") as config:
-            config.write(CONFIG)
+        self.git("clone", "-q", "--bare", "--template=", str(self.path), str(path))
+        (path / "config").write_text(CONFIG)
+        return Bare(path)
 
     def git(self, *arguments: str, stdin: bytes | None = None, fails: bool = False) -> bytes:
         """Run git; returns what it printed. Raises CalledProcessError unless it `fails` and may."""
@@ -89,9 +87,11 @@ class Bare:
 
     def resolve(self, name: str) -> str | None:
         """The commit that a branch, tag or id means, or None."""
-        file = self.path / name
-        if name.startswith("refs/heads/") and file.is_file():
-            return file.read_text().strip()  # what is asked most often, without starting git
+        for full in (name, f"refs/heads/{name}"):  # what is asked most often takes no git, which needs milliseconds to start
+            if full.startswith("refs/") and (self.path / full).is_file():
+                return (self.path / full).read_text().strip()
+        if name.startswith("refs/") and not (self.path / "packed-refs").exists():
+            return None
         asked = "".join(f"{full}^{{commit}}\n" for full in (name, f"refs/heads/{name}", f"refs/tags/{name}"))
         told = self.git("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=os.fsencode(asked)).decode().splitlines()
         return next((line.split()[0] for line in told if line.endswith(" commit")), None)
@@ -110,7 +110,8 @@ class Bare:
 
     def point(self, ref: str, sha: str) -> None:
         """Let a ref point to a commit."""
-        self.git("update-ref", ref, sha)
+        (self.path / ref).parent.mkdir(parents=True, exist_ok=True)
+        (self.path / ref).write_text(f"{sha}\n")
 
     def drop(self, ref: str) -> None:
         """Remove a ref."""

@@ -23,8 +23,8 @@ ANYWHERE = {304, 401, 403, 404, 422, 429}
 """Statuses that any operation may have, though the description lists them only here and there; as all of 500 and above."""
 
 NULL_AT_TIMES = {
-    "review-comment": ("line", "original_line", "position"),
-    "pull-request-review-comment": ("line", "original_line", "position"),
+    "review-comment": ("line", "original_line", "position", "original_position"),
+    "pull-request-review-comment": ("line", "original_line", "position", "original_position"),
 }
 """Where the description forbids the null that GitHub sends: a comment whose line is gone, and the repository of a deleted fork."""
 

@@ -40,7 +40,7 @@ class Spot:
 
 
 class Misplaced(Exception):
-    """The diff does not show it; `field` is the part that is wrong."""
+    """A comment that cannot be; `field` is the part that is wrong."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)

@@ -124,7 +124,10 @@ class Serving:
     """An ASGI application on a free port of loopback; `url` is known before it starts."""
 
     def __init__(self, application: Any) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        # asyncio answers at once (TCP_NODELAY) only on sockets that say they are TCP; others wait 40 ms for an acknowledgement.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.listen(128)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             application, lifespan="off", ws="none", http="h11", proxy_headers=False, server_header=False, log_config=None,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from tests.fakes.github import events
-from tests.fakes.github.api.call import Call, bounded, found, operation, written
+from tests.fakes.github.api.call import MOST_CHARACTERS, Call, found, operation, written
 from tests.fakes.github.api.pulls import READ, WRITE
 from tests.fakes.github.clock import now
 from tests.fakes.github.pull import Pull
@@ -28,16 +31,25 @@ def _commit(of: Pull, body: JSON) -> str:
     """Of which commit a comment speaks: the head unless it says so."""
     sha = str(body.get("commit_id") or of.head_sha)
     if sha != of.head_sha and sha not in of.commits:
-        raise invalid("PullRequestReviewComment", "commit_id", "commit_id is not part of the pull request")
+        raise Misplaced("commit_id", "commit_id is not part of the pull request")
     return sha
+
+
+def _text(body: JSON, *, blank: bool = False) -> str:
+    text = body.get("body") or ""
+    if not blank and not text.strip():
+        raise Misplaced("body", "Body can't be blank")
+    if len(text) > MOST_CHARACTERS:
+        raise Misplaced("body", f"Body is too long (maximum is {MOST_CHARACTERS} characters)")
+    return str(text)
 
 
 def _remark(body: JSON) -> Remark:
     side, start_side = body.get("side") or "RIGHT", body.get("start_side")
     if side not in SIDES or start_side not in (None, *SIDES):
-        raise invalid("PullRequestReviewComment", "side", code="invalid")
+        raise Misplaced("side", "side is neither LEFT nor RIGHT")
     return Remark(
-        body["path"], written(body, "PullRequestReviewComment"), body.get("line"), side, body.get("start_line"), start_side,
+        body["path"], _text(body), body.get("line"), side, body.get("start_line"), start_side,
         body.get("position"), body.get("subject_type") == "file",
     )  # fmt: skip
 
@@ -46,9 +58,9 @@ def _event(call: Call, of: Pull, event: str, body: str, remarks: int) -> str:
     """The state that an event leads to. Raises Refused."""
     if event != "COMMENT" and of.user is call.account:
         what = "approve" if event == "APPROVE" else "request changes on"
-        raise Refused(422, "Unprocessable Entity", [f"Can not {what} your own pull request"])
+        raise Misplaced("event", f"Can not {what} your own pull request")
     if event != "APPROVE" and not body.strip() and (event == "REQUEST_CHANGES" or not remarks):
-        raise Refused(422, "Unprocessable Entity", ["Body can't be blank"])
+        raise Misplaced("body", "Body can't be blank")
     return STATES[event]
 
 
@@ -57,20 +69,27 @@ def list_reviews(call: Call) -> Page:
     return Page([r for r in call.pull.all_reviews if r.state != "PENDING" or r.user is call.account], talk.review)
 
 
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    """What is wrong with a review is told as a sentence, and nothing of it is kept."""
+    try:
+        yield
+    except Misplaced as error:
+        raise Refused(422, "Unprocessable Entity", [error.message]) from error
+
+
 @operation("pulls/create-review", WRITE)
 def create(call: Call) -> JSON:
     of, body = _open(call), call.body
-    text = bounded(body.get("body") or "", "PullRequestReview")
-    remarks = [_remark(comment) for comment in body.get("comments") or ()]
-    state = _event(call, of, body["event"], text, len(remarks)) if body.get("event") else "PENDING"
-    if state == "PENDING" and any(r.state == "PENDING" and r.user is call.account for r in of.all_reviews):
-        raise Refused(422, "Unprocessable Entity", ["User can only have one pending review per pull request"])
-    sha = _commit(of, body)
-    try:
+    with _said_plainly():
+        text = _text(body, blank=True)
+        remarks = [_remark(comment) for comment in body.get("comments") or ()]
+        state = _event(call, of, body["event"], text, len(remarks)) if body.get("event") else "PENDING"
+        sha = _commit(of, body)
         shown = of.changes_of(sha)
         made = [placed(of, call.account, remark, sha, spot(shown, remark)) for remark in remarks]
-    except Misplaced as error:
-        raise Refused(422, "Unprocessable Entity", [error.message]) from error
+    if state == "PENDING" and any(r.state == "PENDING" and r.user is call.account for r in of.all_reviews):
+        raise Refused(422, "Unprocessable Entity", ["User can only have one pending review per pull request"])
     review = Review(call.github.next_id(), of, call.account, text, state, sha, None if state == "PENDING" else now())
     for comment in made:
         comment.review = review
@@ -101,7 +120,8 @@ def get(call: Call) -> JSON:
 def update(call: Call) -> JSON:
     review = _review(call)
     call.owns(review.user, "administration:write")
-    before, review.body = review.body, written(call.body, "PullRequestReview")
+    with _said_plainly():
+        before, review.body = review.body, _text(call.body)
     events.send_review(review, "edited", changes={"body": {"from": before}})
     return talk.review(review)
 
@@ -121,8 +141,10 @@ def submit(call: Call) -> JSON:
     review = _review(call)
     if review.state != "PENDING":
         raise Refused(422, "Unprocessable Entity", ["Can not submit a non-pending pull request review"])
-    review.body = bounded(call.body.get("body") or review.body, "PullRequestReview")
-    review.state = _event(call, review.pull, call.body["event"], review.body, len(review.comments))
+    with _said_plainly():
+        text = _text(call.body, blank=True) or review.body
+        state = _event(call, review.pull, call.body["event"], text, len(review.comments))
+    review.body, review.state = text, state
     review.submitted_at = now()
     _tell(review)
     return talk.review(review)
@@ -154,12 +176,14 @@ def create_comment(call: Call) -> JSON:
     answered = call.body.get("in_reply_to")
     if answered is not None:
         return _reply(call, of, int(answered))
-    remark, sha = _remark(call.body), _commit(of, call.body)
     try:
+        remark, sha = _remark(call.body), _commit(of, call.body)
         return talk.review_comment(posted(of, call.account, remark, commit_id=sha))
     except Misplaced as error:
+        if error.field in ("body", "commit_id"):
+            raise invalid("PullRequestReviewComment", error.field, error.message) from error
         name = f"pull_request_review_thread.{error.field}"
-        message = f"{name} {'is invalid' if error.field == 'path' else 'must be part of the diff'}"
+        message = f"{name} {'is invalid' if error.field in ('path', 'side') else 'must be part of the diff'}"
         raise invalid("PullRequestReviewComment", name, message) from error
 
 
