@@ -19,6 +19,9 @@ from bot.dashboard import routes as dashboard
 from bot.dashboard.sessions import Sessions
 from bot.errors import Refused
 from bot.fleet import Fleet
+from bot.github import webhook
+from bot.github.credentials import Keeper
+from bot.github.state import Pulls
 from bot.keys import Keys
 from bot.reviews import STREAM_WAIT_S, Reviews
 from bot.settings import BotSettings
@@ -41,6 +44,7 @@ def create_app(settings: BotSettings) -> FastAPI:
             keys=Keys.of(settings, redis), redis=redis, sources=sources, reviews=Reviews(redis, sources, settings.artifacts_url)
         )
         app.state.sessions = Sessions.of(settings.box_data_dir, app.state.service.keys, redis)
+        app.state.github = webhook.Receiver(Keeper(settings), Pulls(redis))
         app.state.fleet = Fleet(app.state.service.reviews, settings.box_host_token)
         app.state.description = openapi.Description(app, app.state.fleet)
         yield
@@ -52,6 +56,7 @@ def create_app(settings: BotSettings) -> FastAPI:
     app.include_router(api.health)
     app.include_router(api.router)
     app.include_router(boxes.router)
+    app.include_router(webhook.router)
     app.include_router(dashboard.router)
     app.state.public_url = settings.box_public_url
     app.add_middleware(boxes.Visitors, public_url=settings.box_public_url)

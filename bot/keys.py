@@ -60,6 +60,11 @@ class Keys:
         """Whose key it is, None if it is nobody's or past its time."""
         return await self.standing(self.reference(key)) if key else None
 
+    @property
+    def operator(self) -> str:
+        """The tenant of the first configured key: reviews that GitHub asks for are the operator's."""
+        return _name(self._configured[0])
+
     def reference(self, key: str) -> str:
         """What stands for a key where the key itself must not be kept; it opens nothing."""
         given = key.encode()

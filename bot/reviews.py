@@ -17,6 +17,7 @@ from box_review.events import FinishedEvent, LaneEvent
 from box_review.jobs import (
     ACTIVE,
     AGENT_JOB,
+    FINISHED,
     HOSTS,
     JURY_JOB,
     JURY_S,
@@ -46,6 +47,7 @@ local status = redis.call('hget', KEYS[1], 'status')
 if not status or (status ~= 'queued' and status ~= 'running') then return 0 end
 redis.call('hset', KEYS[1], 'status', ARGV[3], 'record', ARGV[2])
 redis.call('zrem', KEYS[2], ARGV[1])
+redis.call('publish', KEYS[3], ARGV[1])
 return 1
 """
 
@@ -71,6 +73,8 @@ class Reviews:
         _check(request, hosts)
         if not await self._sources.has(request.source):
             raise Refused(f"the source {request.source} was not uploaded; PUT /v1/sources/{request.source} first", 409)
+        if request.before and (await self._fields(request.before) or {}).get("tenant") != tenant:
+            raise Refused(f"there is no review {request.before!r} that this one could go on from", 404)
         reports = [RoleReport(role=role, status=RoleStatus.QUEUED, harness=request.reviewer(role).harness) for role in request.roles]
         review_id = review_id or new_id()
         await self._write(review_id, request, tenant, reports, request.timeout_s, request.roles)
@@ -173,7 +177,7 @@ class Reviews:
     async def _end(self, record: ReviewRecord) -> None:
         """Write a record that no jury will write, unless one has, and stop the review's jobs."""
         arguments = (record.review_id, record.model_dump_json(), record.status.value)
-        if await self._redis.eval(_END, 2, review_key(record.review_id), ACTIVE, *arguments):  # type: ignore[misc]
+        if await self._redis.eval(_END, 3, review_key(record.review_id), ACTIVE, FINISHED, *arguments):  # type: ignore[misc]
             await abort(
                 self._redis, RUNNER, [job_id(record.review_id, lane) for lane in (*(report.role for report in record.roles), "jury")]
             )
@@ -203,6 +207,11 @@ class Reviews:
                     reason = "no runner host brought the review to its end in time"
                     await self._end(_stopped(_provisional(review_id, fields), ReviewStatus.TIMED_OUT, Conclusion.TIMED_OUT, reason))
                 yield None
+
+    async def request(self, review_id: str) -> ReviewRequest | None:
+        """What was asked for; None where that is not kept any more."""
+        fields = await self._fields(review_id)
+        return None if fields is None else ReviewRequest.model_validate_json(fields["request"])
 
     async def exists(self, review_id: str) -> bool:
         """True if the review's events can be read."""

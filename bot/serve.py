@@ -64,6 +64,7 @@ def command(host: str, port: int, data_dir: Path | None, driver: str | None, emb
     the environment; .env.example lists them.
     """
     folder = (data_dir or default_data_dir()).absolute()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # who embeds us reads standard output
     try:
         code = asyncio.run(_serve(Plan(folder, host, port, driver, embedded)))
     except Misconfigured as error:
@@ -165,6 +166,7 @@ async def _bot_and_runner(plan: Plan, listener: socket.socket, redis_url: str) -
     descriptor = listener.fileno()
     # -P: the working directory may be a hostile checkout, whose modules must not be taken for ours.
     children = [
+        *([] if plan.embedded else [Child("github", [sys.executable, "-P", "-m", "bot.github"], environment)]),
         Child("bot", [sys.executable, "-P", "-m", "bot", "--fd", str(descriptor)], environment, pass_fds=(descriptor,)),
         Child("runner", [sys.executable, "-P", "-m", "runner"], environment),
     ]

@@ -1,1 +1,1 @@
-"""The queue's machinery, which both who asks for work and who does it need; names and payloads stand in `box_review.jobs`."""
+"""What the server's processes stand on: the queue's machinery, logs, redaction. Names and payloads of jobs stand in `box_review.jobs`."""

@@ -12,8 +12,8 @@ from box_review import __version__
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
+from jobs import logs
 from jobs.queue import connect
-from runner import logs
 from runner.errors import RunnerError
 from runner.host import open_host
 from runner.settings import RunnerSettings

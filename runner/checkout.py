@@ -16,10 +16,10 @@ from pathlib import Path
 
 import structlog
 from box_review import ReviewRequest
+from box_review.review import REPOSITORY
 
 from runner.artifacts import Artifacts
 from runner.errors import ArtifactMissing, SourceUnusable
-from runner.evidence.request import REPOSITORY
 from sandbox.box import Box, BoxSpec, Command
 from sandbox.driver import Driver
 from sandbox.errors import BoxNotFound

@@ -16,6 +16,7 @@ from box_review.events import FinishedEvent, ReviewEvent, RoleEvent
 from box_review.jobs import (
     ACTIVE,
     AGENT_JOB,
+    FINISHED,
     JURY_JOB,
     KEEP_S,
     RUNNER,
@@ -50,6 +51,7 @@ local status = redis.call('hget', KEYS[1], 'status')
 if not status or (status ~= 'queued' and status ~= 'running') then return 0 end
 redis.call('hset', KEYS[1], 'status', ARGV[2], 'record', ARGV[3])
 redis.call('zrem', KEYS[2], ARGV[1])
+redis.call('publish', KEYS[3], ARGV[1])
 return 1
 """
 
@@ -145,7 +147,7 @@ class Reviews:
     async def finish(self, review: ReviewState, record: ReviewRecord) -> bool:
         """Write the verdict; False if the review has one."""
         arguments = (review.review_id, record.status.value, record.model_dump_json())
-        written = await self._redis.eval(_FINISH, 2, review_key(review.review_id), ACTIVE, *arguments)  # type: ignore[misc]
+        written = await self._redis.eval(_FINISH, 3, review_key(review.review_id), ACTIVE, FINISHED, *arguments)  # type: ignore[misc]
         if written:
             await self.emit(review, FinishedEvent(status=record.status, conclusion=record.conclusion))
         return bool(written)

@@ -25,7 +25,7 @@ from bot.github import metrics
 from bot.github.credentials import Credentials
 from bot.github.errors import Denied, GitHubError, Limited, Missing, Rejected, Unavailable
 from bot.github.pull import PullRef
-from bot.github.redaction import Redaction
+from jobs.redaction import Redaction
 
 log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ CALL_S = 20.0
 PATIENCE_S = (0.3, 1.0, 3.0)
 WAITED_FOR_S = 5.0
 """A limit that ends sooner is waited for here."""
-STALE_S = 300.0
+STALE_S, NAMED_S = 300.0, 600.0
 PAGE, MOST_PAGES = 100, 50
 _LIMITS = httpx.Limits(max_connections=50, max_keepalive_connections=20)
 
@@ -58,7 +58,9 @@ class App:
         self._transport = _Kept(transport or httpx.AsyncHTTPTransport(retries=1, proxy=_proxy(api_url), limits=_LIMITS))
         key = credentials.private_key.get_secret_value()
         self._own = Calls(self._client(AppAuthStrategy(credentials.app_id, key)), self.redaction)
+        self._pauses: dict[int, Pause] = {}
         self._tokens: dict[tuple[int, int, tuple[str, ...]], tuple[str, float]] = {}
+        self._named: dict[tuple[int, str], tuple[str, float]] = {}
         self._minting: dict[tuple[int, int, tuple[str, ...]], asyncio.Lock] = {}
         self._slug = credentials.slug
 
@@ -80,7 +82,8 @@ class App:
     async def of(self, pull: PullRef, permissions: Mapping[str, str]) -> Calls:
         """Calls in a pull request's repository. Raises GitHubError."""
         token = await self.token(pull, permissions)
-        return Calls(self._client(TokenAuthStrategy(token)), self.redaction, base=f"/repos/{pull.full_name}")
+        pause = self._pauses.setdefault(pull.installation_id, Pause())
+        return Calls(self._client(TokenAuthStrategy(token)), self.redaction, f"/repos/{pull.full_name}", pause)
 
     async def token(self, pull: PullRef, permissions: Mapping[str, str]) -> str:
         """A token for one repository, with so many permissions and no more. Raises GitHubError."""
@@ -95,6 +98,24 @@ class App:
                 self._tokens[key] = (token, ends_at)
                 self.redaction.add(token)
         return token
+
+    async def of_named(self, pull: PullRef, name: str, permissions: Mapping[str, str]) -> Calls | None:
+        """Calls in another repository of the same owner; None where the App is not installed there."""
+        key, now = (pull.installation_id, name), time.time()
+        token, ends_at = self._named.get(key, ("", 0.0))
+        if ends_at < now:
+            path = f"/app/installations/{pull.installation_id}/access_tokens"
+            try:
+                made = await self._own.again("POST", path, {"repositories": [name], "permissions": dict(permissions)})
+                token = str(made["token"])
+                self.redaction.add(token)
+            except (Rejected, Missing, Denied):
+                token = ""
+            self._named[key] = (token, now + NAMED_S)
+        if not token:
+            return None
+        pause = self._pauses.setdefault(pull.installation_id, Pause())
+        return Calls(self._client(TokenAuthStrategy(token)), self.redaction, f"/repos/{pull.owner}/{name}", pause)
 
     def forget(self, pull: PullRef) -> None:
         """Make new tokens for a repository: one was refused."""
@@ -112,6 +133,23 @@ class App:
             rest_api_validate_body=False,
             async_transport=self._transport,
         )
+
+
+class Pause:
+    """Until when an installation has called often enough: calling on would only make it longer."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def begin(self, seconds: float) -> None:
+        """Nobody calls for so long."""
+        self._until = max(self._until, time.monotonic() + seconds)
+
+    def check(self) -> None:
+        """Raises Limited while it lasts."""
+        left_s = self._until - time.monotonic()
+        if left_s > 0:
+            raise Limited(f"GitHub wants no calls for another {left_s:.0f} s", left_s)
 
 
 class _Kept(httpx.AsyncBaseTransport):
@@ -140,8 +178,8 @@ def _proxy(url: str) -> str | None:
 class Calls:
     """Calls with one token. Paths are below `base`. All raise GitHubError; what is sent passes the redaction."""
 
-    def __init__(self, client: githubkit.GitHub[Any], redaction: Redaction, base: str = "") -> None:
-        self._client, self._redaction, self._base = client, redaction, base
+    def __init__(self, client: githubkit.GitHub[Any], redaction: Redaction, base: str = "", pause: Pause | None = None) -> None:
+        self._client, self._redaction, self._base, self._pause = client, redaction, base, pause or Pause()
 
     async def get(self, path: str, **params: Any) -> Any:
         """What is there."""
@@ -168,6 +206,10 @@ class Calls:
     async def create(self, path: str, body: Mapping[str, Any]) -> Any:
         """Make something, once: whoever calls this has looked whether it is there."""
         return await self._attempt("POST", path, body, {})
+
+    async def append(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Change something by adding to it: whoever calls this has looked how much is there."""
+        return await self._attempt("PATCH", path, body, {})
 
     async def change(self, path: str, body: Mapping[str, Any]) -> Any:
         """Change something into what it may be already."""
@@ -196,11 +238,15 @@ class Calls:
     async def _attempt(self, method: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, Any]) -> Any:
         url = self._base + path if path.startswith("/") or not path else f"{self._base}/{path}"
         sent = None if body is None else self._redaction.of(body)
+        self._pause.check()
         try:
             answer = await self._client.arequest(method, url, json=sent, params=params or None)
         except RequestFailed as error:
             metrics.calls.labels(method, str(error.response.status_code)).inc()
-            raise _failed(method, url, error.response.raw_response) from error
+            failure = _failed(method, url, error.response.raw_response)
+            if isinstance(failure, Limited):
+                self._pause.begin(failure.after_s)
+            raise failure from error
         except AuthExpiredError as error:
             raise Denied("the App's credentials are past their time") from error
         except (RequestTimeout, RequestError, GitHubException, httpx.HTTPError) as error:

@@ -18,7 +18,7 @@ from bot.github.errors import NotUnderstood
 
 MOST_TEXT = 8000
 _CALL = re.compile(r"[ \t]*/box(?:[ \t]+(?P<words>[^\r\n]*))?[ \t]*(?:\r?\n(?P<rest>.*))?\Z", re.DOTALL)
-_FINDING = re.compile(r"F-[0-9a-f]{8}")
+_FINDING = re.compile(r"F-[0-9a-f]{8}(-\d{1,4})?")
 _role: TypeAdapter[str] = TypeAdapter(Role)
 
 

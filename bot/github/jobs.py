@@ -7,6 +7,7 @@ from typing import Literal
 from box_review.finding import ContractModel
 from box_review.review import ReviewId
 
+from bot.github.decide import Said
 from bot.github.pull import PullRef
 
 
@@ -30,9 +31,7 @@ class AskJob(ContractModel):
 
     version: Literal[1] = 1
     pull: PullRef
-    comment_id: int
-    on_line: bool
-    thread_id: int | None
+    said: Said
     review_id: ReviewId
     role: str
     text: str

@@ -21,6 +21,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Literal
 
 from arq.connections import ArqRedis
+from box_review.config import RepoConfig
 from box_review.finding import ContractModel
 from box_review.jobs import KEEP_S, Queue
 from box_review.review import Sha
@@ -88,8 +89,10 @@ class Round(ContractModel):
         attempt: of the same head, from 1.
         base_sha: tip of the branch it goes to, when the round began; `merge_base` is what the head is compared with.
         review_id: chosen when the round begins, so that a job that runs twice asks for one review.
-        ended: why there is no verdict: the check says it. Empty for one that has or will have one.
+        ended: why there is no verdict, as Markdown of ours: check and comment say it. Empty for one that has or will have one.
         conclusion: of a round that ended so.
+        before: the review of an earlier head that this one goes on from.
+        config: how the repository wants it.
     """
 
     attempt: int
@@ -107,9 +110,7 @@ class Round(ContractModel):
     done: Done = Done()
     began_at: float
     before: str = ""
-    """The review of an earlier head that this one goes on from."""
-    labels: dict[str, str] = Field(default={})
-    sarif: bool = False
+    config: RepoConfig = RepoConfig()
 
     def external_id(self, pull: PullRef) -> str:
         """Its name at GitHub."""
@@ -130,16 +131,14 @@ class PullState(ContractModel):
 
     Args:
         sticky_id: our comment.
-        published: the newest review that was posted, and the head it was of.
-        failures: how often in a row GitHub could not be reached.
-        waiting: why nothing is reviewed until somebody says so; the sticky comment says it.
+        published: the newest review that was posted.
+        failures: how often in a row GitHub could not be worked with.
     """
 
     pull: PullRef
     sticky_id: int | None = None
     rounds: tuple[Round, ...] = ()
     published: str = ""
-    published_head: str = ""
     ignored: tuple[Ignored, ...] = Field(default=(), max_length=500)
     failures: int = 0
 
@@ -232,6 +231,10 @@ class Pulls:
     async def open(self) -> Sequence[str]:
         """Keys of all pull requests with something left to do."""
         return [raw.decode() for raw in await self.redis.zrange(OPEN, 0, -1)]
+
+    async def put_off(self, key: str, at: float) -> None:
+        """Look at an open pull request no sooner than that."""
+        await self.redis.zadd(OPEN, {key: at}, xx=True)
 
     async def look_again(self, key: str, at: float) -> None:
         """Look at a pull request again, at the latest then."""

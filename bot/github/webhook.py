@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 import time
+from dataclasses import dataclass
 
 import structlog
 from fastapi import APIRouter, Request
@@ -29,6 +30,14 @@ _GUID = re.compile(r"[A-Za-z0-9-]{8,64}")
 router = APIRouter(include_in_schema=False)
 
 
+@dataclass(frozen=True)
+class Receiver:
+    """What deliveries are taken with."""
+
+    keeper: Keeper
+    pulls: Pulls
+
+
 @router.post(PATH)
 async def receive(request: Request) -> JSONResponse:
     """Take a delivery: 202 once it is kept, 401 for a wrong signature, 400 for what is no delivery."""
@@ -46,9 +55,8 @@ async def receive(request: Request) -> JSONResponse:
 
 
 async def _receive(request: Request, name: str, guid: str) -> JSONResponse:
-    keeper: Keeper = request.app.state.github.keeper
-    pulls: Pulls = request.app.state.github.pulls
-    credentials = keeper.current()
+    receiver: Receiver = request.app.state.github
+    credentials = receiver.keeper.current()
     if credentials is None:
         raise Refused("no GitHub App is configured on this server; open /setup in a browser", 503)
     body = await _body(request)
@@ -58,7 +66,7 @@ async def _receive(request: Request, name: str, guid: str) -> JSONResponse:
     if name not in KNOWN:
         metrics.deliveries.labels("other", "ignored").inc()
         return _answer(202, ignored=f"{name[:50]} events mean nothing here")
-    return await take(pulls, credentials, name, guid, body)
+    return await take(receiver.pulls, credentials, name, guid, body)
 
 
 async def take(pulls: Pulls, credentials: Credentials, name: str, guid: str, body: bytes) -> JSONResponse:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
-REPOSITORY = "/workspace/home/repo"
+from box_review.review import REPOSITORY
+
 TOOLS = "/opt/box-review/tools"
 """Where the box sees `Toolbox.tools`, read-only."""
 EVIDENCE = "/opt/box-review/evidence"

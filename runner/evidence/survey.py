@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
 from box_review import ChangedFile, Excerpt, Finding, ReviewRequest
+from box_review.review import REPOSITORY
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from runner.evidence.errors import BrokenReport, CollectionFailed
-from runner.evidence.request import REPOSITORY, collector_argv
+from runner.evidence.request import collector_argv
 from sandbox.box import Box, Command
 
 SURVEY_S = 60.0

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import structlog
 from box_review import Finding, ReviewRequest, RoleStatus
+from box_review.review import REPOSITORY
 from pydantic import ValidationError
 
 from runner import briefing
@@ -16,7 +17,6 @@ from runner.artifacts import Artifacts
 from runner.errors import ReviewerFailed
 from runner.evidence.errors import EvidenceError
 from runner.evidence.report import Report
-from runner.evidence.request import REPOSITORY
 from runner.evidence.run import Question, collect, mounts
 from runner.evidence.survey import Survey, survey
 from runner.evidence.toolbox import Toolbox

@@ -9,6 +9,7 @@ from dataclasses import replace
 import structlog
 from box_review import Dropped, Excerpt, Finding, JuryReport, Proof, ProofState, RoleStatus
 from box_review.jobs import JURY_S, JuryJob
+from box_review.review import REPOSITORY
 
 from runner.agent import discard_earlier_try, end_box
 from runner.errors import ArtifactMissing, ReviewerFailed, RunnerError
@@ -17,6 +18,7 @@ from runner.evidence.run import Question, collect
 from runner.evidence.survey import places
 from runner.harness.reviewer import AgentReviewer
 from runner.host import NO_MODEL, Host
+from runner.jury.earlier import Looked, look_again, moved, proven
 from runner.jury.merge import fold, merge
 from runner.jury.panel import Judgement, Panel
 from runner.jury.proof import Laboratory
@@ -33,6 +35,7 @@ log = structlog.get_logger()
 
 LANE = "jury"
 FREEZE_S, RECHECK_S = 30.0, 120.0
+MOST_LOOKED_AT = 1 << 20
 
 
 async def judge(host: Host, job: JuryJob) -> None:
@@ -88,12 +91,13 @@ class _Jury:
         placed, lost = await self._place(self._lane.box, found)
         # Claims stay apart from what analyzers found until both were checked: neither may take the other's place.
         kept, unseen, unchecked = await self._recheck(self._lane.box, merge(placed, apart=True))
-        proven, refuted = await self._prove(kept)
-        findings, voted = await self._vote(panel, proven, results, ends_at)
+        looked = await self._look_again(self._lane.box, kept)
+        proved, refuted = await self._prove(kept)
+        findings, voted = await self._vote(panel, (*proved, *looked.standing), results, ends_at)
         dropped = (*lost, *unseen, *refuted, *voted, *(item for result in results for item in result.dropped))
         folded = fold(merge(findings), self._review.request.max_comments)
         not_covered = (*gaps(self._review, results), *unchecked, *self._hint())
-        await self._conclude(results, Judged(folded, dropped, not_covered, self._judgement.summary))
+        await self._conclude(results, Judged(folded, dropped, not_covered, self._judgement.summary, looked.earlier))
 
     def _hint(self) -> tuple[str, ...]:
         """What would have made this more than a review by analyzers."""
@@ -133,19 +137,40 @@ class _Jury:
                 placed.append(claim.model_copy(update={"excerpt": excerpt}))
         return tuple(placed), tuple(lost)
 
+    async def _look_again(self, box: Box | None, now: tuple[Finding, ...]) -> Looked:
+        """What became of what an earlier review of the pull request found; its reproducers run first."""
+        before = await self._host.reviews.record(self._review.request.before) if self._review.request.before else None
+        if before is None or box is None:
+            return Looked()
+        proofs: dict[str, Proof] = {}
+        if tried := proven(before.findings):
+            await self._lane.enter("proving")
+            try:
+                proofs = await self._laboratory().prove(tried)
+            except (RunnerError, SandboxError, OSError) as error:
+                log.warning("no earlier reproducer could be run", review_id=self._review.review_id, error=str(error))
+            self._proofs += len(proofs)
+        broken = [report.role for report in self._review.roles if report.status is not RoleStatus.COMPLETED]
+        looked = look_again(before.findings, proofs, now, broken)
+        excerpts = await places(box, self._review.request, looked.standing)
+        found = [moved(item, seen, await _lines(box, item.path)) for item, seen in zip(looked.standing, excerpts, strict=True)]
+        return replace(looked, standing=tuple(found))
+
+    def _laboratory(self) -> Laboratory:
+        return Laboratory(self._host.checkouts, self._review.request, self._review.review_id)
+
     async def _prove(self, findings: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], tuple[Dropped, ...]]:
         """Run the reproducers."""
         if not any(finding.reproducer for finding in findings):
             return with_proofs(findings, {})
         await self._lane.enter("proving")
-        laboratory = Laboratory(self._host.checkouts, self._review.request, self._review.review_id)
         try:
-            proofs = await laboratory.prove(findings)
+            proofs = await self._laboratory().prove(findings)
         except (RunnerError, SandboxError, OSError) as error:
             log.warning("no reproducer could be run", review_id=self._review.review_id, error=str(error))
             untried = Proof(state=ProofState.UNPROVEN, output=f"it could not be run: {error}"[:2000])
             proofs = {finding.id: untried for finding in findings if finding.reproducer is not None}
-        self._proofs = len(proofs)
+        self._proofs += len(proofs)
         return with_proofs(findings, proofs)
 
     async def _vote(
@@ -232,6 +257,15 @@ class _Jury:
                     roles[-1] = report.model_copy(update={"status": RoleStatus.FAILED, "error": f"its findings are lost: {error}"})
         self._review = replace(self._review, roles=tuple(roles))
         return tuple(results)
+
+
+async def _lines(box: Box, path: str) -> list[str]:
+    """The lines of a file at head; none if it is gone or large."""
+    try:
+        content = await box.read_file(f"{REPOSITORY}/{path}", length=MOST_LOOKED_AT)
+    except (SandboxError, OSError, ValueError):
+        return []
+    return content.decode("utf-8", "replace").splitlines()
 
 
 def _shows(path: str, excerpt: Excerpt, secrets: Sequence[tuple[str, int, int]]) -> bool:

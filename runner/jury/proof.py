@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from box_review import Finding, Proof, ProofState, Reproducer, ReviewRequest
+from box_review.review import REPOSITORY
 
 from runner.checkout import Checkouts
 from runner.errors import RunnerError
-from runner.evidence.request import REPOSITORY
 from sandbox.box import BoxSpec, Command, ExecResult
 from sandbox.errors import SandboxError
 from sandbox.limits import SIZES

@@ -12,6 +12,7 @@ from box_review import (
     ChangedFile,
     Conclusion,
     Dropped,
+    Earlier,
     Finding,
     JuryReport,
     ReviewRecord,
@@ -34,6 +35,7 @@ class Judged:
     dropped: tuple[Dropped, ...]
     not_covered: tuple[str, ...]
     summary: str = ""
+    earlier: tuple[Earlier, ...] = ()
 
 
 def record(review: ReviewState, results: Sequence[RoleResult], judged: Judged, jury: JuryReport) -> ReviewRecord:
@@ -54,6 +56,8 @@ def record(review: ReviewState, results: Sequence[RoleResult], judged: Judged, j
         jury=jury,
         findings=judged.findings,
         dropped=judged.dropped,
+        before=review.request.before,
+        earlier=judged.earlier,
         not_covered=(*judged.not_covered, *_budget(review, jury)),
         changed_files=_files(results),
         usage=_sum([*(report.usage for report in review.roles), jury.usage]),

@@ -16,11 +16,10 @@ from box_review.boxes import Box, Boxes
 from box_review.cli import errors_as_exit_codes
 from box_review.client import Address, Client
 from box_review.errors import InputError, RequestRejected, ServerUnavailable
-from box_review.review import ReviewRecord, RoleReport
+from box_review.review import REPOSITORY, ReviewRecord, RoleReport
 from box_review.sanitize import for_terminal
 from box_review.serving import server
 
-REPOSITORY = "/workspace/home/repo"
 _SILENCE_S = 60.0  # the server sends a sign of life every 15 s
 
 

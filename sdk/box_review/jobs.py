@@ -8,6 +8,7 @@ Keys:
     box:runner:bell              its bell
     box:hosts                    hash: host id -> HostReport
     box:reviews:active           sorted set: ids of reviews without a verdict, by deadline (Unix seconds)
+    box:reviews:finished         channel: ids of reviews as they get their verdict; who must not miss one looks now and then
     box:review:{id}              hash: request, tenant, created_at, deadline_at, status, record, `role:{role}` -> RoleReport,
                                  and of a replay `replays`: the review whose results and votes it takes
     box:review:{id}:events       stream of ReviewEvent in the field `event`
@@ -45,6 +46,7 @@ class Queue:
 RUNNER = Queue("box:runner")
 HOSTS = "box:hosts"
 ACTIVE = "box:reviews:active"
+FINISHED = "box:reviews:finished"
 AGENT_JOB, JURY_JOB = "review_role", "judge"
 _job: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 KEEP_S = 30 * 24 * 3600

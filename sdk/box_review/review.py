@@ -16,6 +16,8 @@ from box_review.finding import ContractModel, Dropped, Finding, Path, Role, Seve
 
 SCHEMA_VERSION: Literal[1] = 1
 DEFAULT_ROLES = ("security", "quality", "architecture")
+REPOSITORY = "/workspace/home/repo"
+"""Where the change is checked out in each box of a review."""
 
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 ReviewId = Annotated[str, StringConstraints(pattern=r"^rv-[0-9a-z]{16}$")]
@@ -58,6 +60,7 @@ class ReviewRequest(ContractModel):
         timeout_s: seconds the reviewers have from the moment the review is queued; the jury has ten minutes more at most.
         max_comments: findings beyond this many are listed folded.
         fail_on: severity from which the conclusion is `failure`; None never fails.
+        before: the review of an earlier head; what it found is looked for first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,6 +82,7 @@ class ReviewRequest(ContractModel):
     timeout_s: float = Field(default=900.0, gt=0, le=24 * 3600)
     max_comments: int = Field(default=20, ge=0, le=500)
     fail_on: Severity | None = Severity.HIGH
+    before: ReviewId | None = None
 
     def reviewer(self, role: str) -> Reviewer:
         """What drives one role, with what is the same for all."""
@@ -235,6 +239,27 @@ class ChangedFile(ContractModel):
     deleted_lines: int | None
 
 
+class EarlierState(StrEnum):
+    """What became of something that the review of an earlier head found."""
+
+    FIXED = "fixed"
+    STILL_THERE = "still_there"
+    UNKNOWN = "unknown"
+
+
+class Earlier(ContractModel):
+    """A finding of an earlier head, looked for again. `how` says what shows its state, as a part of a sentence."""
+
+    id: str = Field(max_length=64)
+    fingerprint: str = Field(max_length=64)
+    path: Path
+    start_line: int = Field(ge=1)
+    severity: Severity
+    title: str = Field(max_length=200)
+    state: EarlierState
+    how: str = Field(max_length=500)
+
+
 class ReviewRecord(ContractModel):
     """All of one review: who looked, what was found, what was dropped and why, what was not looked at."""
 
@@ -253,6 +278,10 @@ class ReviewRecord(ContractModel):
     jury: JuryReport | None = None
     findings: tuple[Finding, ...] = ()
     dropped: tuple[Dropped, ...] = ()
+    before: ReviewId | None = None
+    """The review of an earlier head that this one goes on from."""
+    earlier: tuple[Earlier, ...] = ()
+    """What became of what that one found."""
     not_covered: tuple[str, ...] = ()
     changed_files: tuple[ChangedFile, ...] = ()
     usage: Usage = Usage()

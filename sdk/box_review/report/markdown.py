@@ -62,10 +62,11 @@ def _fitting(findings: Sequence[Finding], left: int) -> tuple[list[str], list[Fi
     return full, []
 
 
-def one_finding(finding: Finding) -> str:
-    """What is said of a finding where its line is: no code, which stands above, and its suggestion where one click takes it over.
+def one_finding(finding: Finding, *, suggest: bool = True) -> str:
+    """What is said of a finding where its line is, without the code, which stands above it; shorter than `COMMENT_LIMIT`.
 
-    At most `COMMENT_LIMIT` characters.
+    Args:
+        suggest: offer its suggestion so that one click takes it over: the comment is about just the lines it replaces.
     """
     replaced, suggested = replaced_lines(finding), suggested_lines(finding)
     parts = [
@@ -74,7 +75,7 @@ def one_finding(finding: Finding) -> str:
         for_markdown(_cut(finding.why, 4000), multiline=True),
         "**How it fails:** " + for_markdown(finding.scenario, multiline=False),
     ]
-    if finding.suggestion is not None and replaced is not None and suggested != replaced:
+    if suggest and finding.suggestion is not None and replaced is not None and suggested != replaced:
         parts.append(code_block(suggested, "suggestion"))
     elif finding.suggestion is not None:
         parts += _details("Suggestion", code_block((change.sign + change.text for change in changes(finding)), "diff"))

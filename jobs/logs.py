@@ -6,6 +6,9 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from jobs.redaction import Redaction
 
 
 def configure(level: str, form: str) -> None:
@@ -18,6 +21,7 @@ def configure(level: str, form: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _redacted,
             *([structlog.processors.format_exc_info] if form == "json" else []),
             last,
         ],
@@ -25,3 +29,11 @@ def configure(level: str, form: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+
+
+_REDACTION = Redaction()
+
+
+def _redacted(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """What looks like a credential is not written down, whoever said it."""
+    return {name: _REDACTION.text(value) if isinstance(value, str) else value for name, value in event.items()}

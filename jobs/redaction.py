@@ -1,4 +1,4 @@
-"""The last look at what is sent to GitHub: what looks like a credential, or is one of ours, does not leave.
+"""The last look at what is sent to GitHub or written to a log: what looks like a credential, or is one of ours, is taken out.
 
 What agents say was written by somebody who read hostile code; they are kept from our secrets, and this is for the day they are not.
 """

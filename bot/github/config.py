@@ -1,0 +1,62 @@
+"""What the owners of a repository want, as the tip of the base says it: settings, and guidance for reviewers."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+
+from box_review.config import FILE, MOST_BYTES, RepoConfig, read_config
+from box_review.errors import ConfigInvalid
+
+from bot.github.calls import READING, App, Calls
+from bot.github.errors import Missing
+from bot.github.pull import PullRef
+
+GUIDANCE = ("AGENTS.md", "CLAUDE.md")
+MOST_GUIDANCE = 12_000
+"""Characters of guidance that agents are given; the rest is cut off."""
+
+
+async def read_repo_config(app: App, pull: PullRef, ref: str) -> RepoConfig:
+    """The settings at a commit of the base, over those of the organisation. Raises ConfigInvalid, GitHubError."""
+    calls = await app.of(pull, READING)
+    own, general = await asyncio.gather(_config(calls, f"/contents/{FILE}", ref, FILE), _general(app, pull))
+    return own.over(general)
+
+
+async def read_guidance(app: App, pull: PullRef, ref: str) -> str:
+    """What AGENTS.md and CLAUDE.md of the base say, which their owners wrote for agents."""
+    calls = await app.of(pull, READING)
+    texts = await asyncio.gather(*(_file(calls, f"/contents/{name}", ref) for name in GUIDANCE))
+    told = [
+        f"From {name} of the repository:\n\n{text.decode('utf-8', 'replace')}" for name, text in zip(GUIDANCE, texts, strict=True) if text
+    ]
+    return "\n\n".join(dict.fromkeys(told))[:MOST_GUIDANCE]
+
+
+async def _general(app: App, pull: PullRef) -> RepoConfig:
+    """What an organisation wants of all its repositories: `.github/box-review.yml` of its repository `.github`."""
+    calls = None if pull.repo == ".github" else await app.of_named(pull, ".github", READING)
+    return RepoConfig() if calls is None else await _config(calls, f"/contents/{FILE}", "", f"{pull.owner}/.github {FILE}")
+
+
+async def _config(calls: Calls, path: str, ref: str, name: str) -> RepoConfig:
+    text = await _file(calls, path, ref)
+    if text is not None and len(text) > MOST_BYTES:
+        raise ConfigInvalid(name, [(1, f"the file has more than {MOST_BYTES} bytes")])
+    return RepoConfig() if text is None else read_config(text, name)
+
+
+async def _file(calls: Calls, path: str, ref: str) -> bytes | None:
+    """A plain file; None where there is none."""
+    try:
+        found = await calls.get(path, **({"ref": ref} if ref else {}))
+    except Missing:
+        return None
+    if not isinstance(found, dict) or found.get("type") != "file" or found.get("encoding") != "base64":
+        return None
+    try:
+        return base64.b64decode(str(found.get("content", "")))
+    except binascii.Error:
+        return None

@@ -1,0 +1,208 @@
+"""A verdict, written to GitHub: one review with comments at lines, the sticky comment, the check with its annotations.
+
+GitHub knows no way to do a thing just once, and an answer can be lost after the deed. So each step looks for its mark before it creates
+anything, and what is done is remembered; whoever goes on after a crash, on whichever machine, finds what is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from box_review import Conclusion, EarlierState, Finding, ReviewRecord, Severity
+from box_review.errors import InputError
+from box_review.report import render, wording
+from box_review.sanitize import visible
+
+from bot.github import hunks, marks, words
+from bot.github.calls import SCANNING, Calls
+from bot.github.desk import Desk
+from bot.github.errors import Denied, Missing, Rejected
+from bot.github.show import put_sticky
+from bot.github.state import PullState, Round
+
+log = structlog.get_logger()
+
+ANNOTATIONS_AT_ONCE = 50
+MOST_ANNOTATIONS = 500
+NO_SCANNING = "Code scanning took no findings: the App needs the permission `security_events: write`, and the repository code scanning."
+_LEVELS = {Severity.CRITICAL: "failure", Severity.HIGH: "failure", Severity.MEDIUM: "warning", Severity.LOW: "notice"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is published.
+
+    Args:
+        record: the jury's, read anew and checked by its schema.
+        told: findings that get a comment of their own; those that people ignore get none.
+        conclusion: the record's, unless what made it fail is ignored.
+    """
+
+    record: ReviewRecord
+    told: tuple[Finding, ...]
+    conclusion: Conclusion
+
+
+async def verdict_of(desk: Desk, state: PullState, round_: Round) -> Verdict:
+    """The verdict of a round's review, without what people ignore."""
+    record = await desk.reviews.record(round_.review_id)
+    ignored = {item.fingerprint for item in state.ignored}
+    left = [finding for finding in wording.worst_first(record.findings) if finding.fingerprint not in ignored]
+    conclusion = record.conclusion
+    if conclusion is Conclusion.FAILURE and len(left) < len(record.findings):
+        request = await desk.reviews.request(round_.review_id)
+        threshold = request.fail_on if request is not None else Severity.HIGH
+        if threshold is None or not any(finding.severity.at_least(threshold) for finding in left):
+            whole = record.status.value == "completed" and not wording.static_only(record)
+            conclusion = Conclusion.SUCCESS if whole else Conclusion.NEUTRAL
+    return Verdict(record, tuple(finding for finding in left if not finding.folded), conclusion)
+
+
+class Publication:
+    """One round's verdict on its way to GitHub; `state` is always what is done so far."""
+
+    def __init__(self, desk: Desk, calls: Calls, state: PullState, round_: Round, verdict: Verdict) -> None:
+        self._desk, self._calls, self.state, self._round, self._verdict = desk, calls, state, round_, verdict
+        self._notes: list[str] = []
+
+    async def run(self) -> None:
+        """All that is not done yet. Raises GitHubError; what was done stays done."""
+        steps = {"review": self._review, "threads": self._threads, "labels": self._labels, "sarif": self._sarif}
+        for name, step in steps.items():
+            if not getattr(self._round.done, name):
+                await step()
+                self._mark(name)
+        await self.sticky()
+        if not self._round.done.check:
+            await self.check()
+            self._mark("check")
+
+    def _mark(self, name: str) -> None:
+        self._round = self._round.model_copy(update={"done": self._round.done.model_copy(update={name: True})})
+        self.state = self.state.with_round(self._round)
+
+    async def sticky(self) -> None:
+        """The comment with the whole review."""
+        body = words.verdict(self._verdict.record, self.state.ignored, self._notes, self._desk.link(self._round.review_id))
+        self.state = await put_sticky(self._desk, self._calls, self.state, body)
+
+    async def check(self) -> None:
+        """The check's end. Annotations can only be added, so it is looked how many are there."""
+        record, path = self._verdict.record, f"/check-runs/{self._round.check_run_id}"
+        found = await self._calls.get(path)
+        title = words.check_title(record)
+        output = {"title": title, "summary": f"{wording.last_line(record)}\n\nThe review is in the comment on the pull request."[:60_000]}
+        annotations = [_annotation(finding) for finding in self._verdict.told][:MOST_ANNOTATIONS]
+        there = int((found.get("output") or {}).get("annotations_count") or 0)
+        for start in range(there, len(annotations), ANNOTATIONS_AT_ONCE):
+            part = annotations[start : start + ANNOTATIONS_AT_ONCE]
+            try:
+                await self._calls.append(path, {"output": {**output, "annotations": part}})
+            except Rejected as error:  # a path that GitHub does not take must not cost the verdict
+                log.warning("annotations were refused", reason=str(error))
+                break
+        await self._calls.change(path, {"status": "completed", "conclusion": self._verdict.conclusion.value, "output": output})
+
+    async def _review(self) -> None:
+        """One review, with comments on lines of the diff; none where there is nothing to tell."""
+        if not self._verdict.told or await self._posted():
+            return
+        comments = await self._comments()
+        body = {"commit_id": self._round.head_sha, "event": "COMMENT", "body": words.review_body(self._verdict.record, len(comments))}
+        try:
+            await self._calls.create(f"/pulls/{self.state.pull.number}/reviews", {**body, "comments": comments})
+        except Rejected as error:
+            if not comments:
+                raise
+            log.warning("comments at lines were refused; the review goes without", reason=str(error))
+            plain = {**body, "body": words.review_body(self._verdict.record, 0)}
+            await self._calls.create(f"/pulls/{self.state.pull.number}/reviews", plain)
+
+    async def _posted(self) -> bool:
+        """True if the review is there: its answer got lost."""
+        mark, ours = marks.review(self._round.review_id), await self._ours()
+        reviews = await self._calls.all(f"/pulls/{self.state.pull.number}/reviews")
+        return any(mark in (review.get("body") or "") and _author(review) == ours for review in reviews)
+
+    async def _comments(self) -> list[dict[str, Any]]:
+        """Comments for the findings whose lines the diff shows."""
+        bare = self._desk.mirrors.folder_of(self.state.pull.repo_id)
+        try:
+            shown = await asyncio.to_thread(hunks.read_hunks, bare, self._round.merge_base or "", self._round.head_sha)
+        except InputError as error:  # the mirror was tidied away, or this is another machine: the sticky comment has it all
+            log.warning("no comments at lines", reason=str(error))
+            return []
+        placed = [(finding, hunks.place(finding, shown)) for finding in self._verdict.told]
+        return [_comment(finding, place) for finding, place in placed if place is not None]
+
+    async def _threads(self) -> None:
+        """Answer in the threads of what is fixed."""
+        gone = {item.id: item for item in self._verdict.record.earlier if item.state is EarlierState.FIXED}
+        if not gone:
+            return
+        ours, number = await self._ours(), self.state.pull.number
+        comments = [comment for comment in await self._calls.all(f"/pulls/{number}/comments") if _author(comment) == ours]
+        answered = {ident for ident in gone if any(marks.fixed(ident) in comment["body"] for comment in comments)}
+        for ident in gone.keys() - answered:
+            root = next((one for one in comments if marks.finding(ident) in one["body"] and not one.get("in_reply_to_id")), None)
+            if root is not None:
+                body = words.fixed(ident, self._round.head_sha, gone[ident].how)
+                await self._calls.create(f"/pulls/{number}/comments/{root['id']}/replies", {"body": body})
+
+    async def _labels(self) -> None:
+        """The label of this conclusion, and none of the others'."""
+        wanted = self._round.config.github.labels
+        if not wanted:
+            return
+        path = f"/issues/{self.state.pull.number}/labels"
+        mine = wanted.get(self._verdict.conclusion)
+        there = {str(label["name"]) for label in await self._calls.all(path)}
+        for other in set(wanted.values()) - {mine}:
+            if other in there:
+                await self._calls.remove(f"{path}/{quote(other, safe='')}")
+        if mine is not None and mine not in there:
+            await self._calls.create(path, {"labels": [mine]})
+
+    async def _sarif(self) -> None:
+        """The findings for code scanning. Who has not allowed that is told, and gets the rest all the same."""
+        if not self._round.config.github.sarif:
+            return
+        text = self._desk.app.redaction.text(render(self._verdict.record, "sarif"))
+        packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+        ref = f"refs/pull/{self.state.pull.number}/head"
+        try:
+            calls = await self._desk.app.of(self.state.pull, SCANNING)
+            await calls.again("POST", "/code-scanning/sarifs", {"commit_sha": self._round.head_sha, "ref": ref, "sarif": packed})
+        except (Denied, Missing, Rejected) as error:
+            log.warning("code scanning took no findings", reason=str(error))
+            self._notes.append(NO_SCANNING)
+
+    async def _ours(self) -> str:
+        return f"{await self._desk.app.slug()}[bot]"
+
+
+def _comment(finding: Finding, place: hunks.Place) -> dict[str, Any]:
+    comment: dict[str, Any] = {"path": finding.path, "line": place.last, "side": "RIGHT", "body": words.at_line(finding, exact=place.exact)}
+    return comment | ({"start_line": place.first, "start_side": "RIGHT"} if place.first < place.last else {})
+
+
+def _annotation(finding: Finding) -> dict[str, Any]:
+    proof = "Proven by running it. " if finding.proof.state.value == "proven" else ""
+    return {
+        "path": finding.path,
+        "start_line": finding.start_line,
+        "end_line": finding.end_line,
+        "annotation_level": _LEVELS[finding.severity],
+        "title": visible(f"{finding.severity.value}: {finding.title}")[:250],
+        "message": visible(f"{proof}{finding.why}\n\n{finding.scenario}", multiline=True)[:8000],
+    }
+
+
+def _author(said: Any) -> str:
+    return str((said.get("user") or {}).get("login", ""))

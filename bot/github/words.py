@@ -1,0 +1,135 @@
+"""What we say at GitHub around a review: states, answers, the check's title. Findings are worded by `box_review.report`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from box_review import Earlier, EarlierState, Finding, ReviewRecord
+from box_review.errors import ConfigInvalid
+from box_review.report import markdown, wording
+from box_review.sanitize import for_markdown, inline_code
+
+from bot.github import marks
+from bot.github.commands import HELP
+from bot.github.state import Ignored, PullState, Round
+
+_GO_ON = "`/box ask …` asks the reviewers, whose boxes are kept · `/box review` reviews again · `/box help`"
+ROOM = markdown.COMMENT_LIMIT - 6000
+"""For the review itself in a comment; the rest is for what stands around it."""
+
+
+def reviewing(round_: Round, roles: Sequence[str], link: str) -> str:
+    """The comment while a review is under way."""
+    who = f" for {', '.join(roles)}" if roles else ""
+    watch = f" · [watch it]({link})" if link else ""
+    said = f"Each reviewer{who} works in a box of its own; a jury checks what they find.{watch}"
+    return f"{marks.STICKY}\n### ⏳ Reviewing {inline_code(round_.head_sha[:10])}\n\n{said}"
+
+
+def ended(round_: Round) -> str:
+    """The comment where there is no verdict."""
+    head = f"### {_SIGNS[round_.conclusion or 'neutral']} {inline_code(round_.head_sha[:10])} was not reviewed"
+    return f"{marks.STICKY}\n{head}\n\n{round_.ended}\n\n<sub>{_GO_ON}</sub>"
+
+
+_SIGNS = {"cancelled": "⊘", "neutral": "○", "action_required": "!", "failure": "✗"}
+
+
+def verdict(record: ReviewRecord, ignored: Sequence[Ignored], notes: Sequence[str], link: str) -> str:
+    """The comment with the whole review."""
+    parts = [marks.STICKY, markdown.render(record, ROOM).strip(), *_earlier(record), *_ignored(record, ignored), *notes]
+    more = f"[The review with its boxes]({link}) · " if link else ""
+    return "\n\n".join([*parts, f"<sub>{more}{_GO_ON} · {inline_code(record.review_id)}</sub>"])
+
+
+def review_body(record: ReviewRecord, shown: int) -> str:
+    """What stands above the comments at lines; the whole is in the sticky comment."""
+    counted = f"{wording.counts(record)}; {shown} at their lines" if shown else wording.counts(record)
+    return f"{marks.review(record.review_id)}\n**box-review**: {counted}. The whole review is in its comment on this pull request."
+
+
+def at_line(finding: Finding, *, exact: bool) -> str:
+    """A comment at a finding's line."""
+    foot = f"<sub>{finding.id} · `/box ask …` here asks about it · `/box ignore {finding.id}`</sub>"
+    return f"{marks.finding(finding.id)}\n{markdown.one_finding(finding, suggest=exact)}\n\n{foot}"
+
+
+def fixed(finding_id: str, head_sha: str, how: str) -> str:
+    """The answer in the thread of a finding that is gone."""
+    return f"{marks.fixed(finding_id)}\nFixed in {head_sha}: {how}."
+
+
+def check_title(record: ReviewRecord) -> str:
+    """The check's one line: `3 findings: 1 critical, 2 low · failure`."""
+    count = len(record.findings)
+    found = f"{wording.plural(count, 'finding')}: {wording.counts(record)}" if count else "No findings"
+    return f"{found} · {wording.verdict(record)}"[:250]
+
+
+def broken_config(error: ConfigInvalid) -> str:
+    """What is wrong with a repository's settings."""
+    listed = "\n".join(f"- line {line}: {for_markdown(said)}" for line, said in error.problems[:20])
+    more = f"\n- and {len(error.problems) - 20} more" if len(error.problems) > 20 else ""
+    name = inline_code(str(error).partition(":")[0])
+    return f"The settings in {name} cannot be used:\n\n{listed}{more}\n\n`box-review config validate` checks the file."
+
+
+def status(state: PullState) -> str:
+    """How far a pull request's review is."""
+    current = state.current
+    if current is None:
+        return "Nothing was reviewed yet. `/box review` begins."
+    head = inline_code(current.head_sha[:10])
+    if current.ended:
+        return f"{head} was not reviewed: {current.ended}"
+    said = {
+        "preparing": "is being fetched",
+        "reviewing": "is being reviewed",
+        "publishing": "is reviewed; the verdict is being posted",
+        "over": "is reviewed",
+    }
+    return f"{head} {said[current.stage]} ({inline_code(current.review_id)})."
+
+
+def resume(review_id: str, roles: Sequence[str], url: str, link: str) -> str:
+    """How to get into the boxes of a review."""
+    lines = [f"export BOX_REVIEW_URL={url or 'https://your.server'} BOX_REVIEW_API_KEY=…"]
+    lines += [f"box-review resume {review_id} {role}" for role in roles]
+    shown = "\n".join(["```sh", *lines, "```"])
+    browser = f"\n\nOr [in the browser]({link})." if link else ""
+    return f"The reviewers' boxes are kept as they were left, and wake when somebody comes:\n\n{shown}{browser}"
+
+
+def help_text(problem: str = "") -> str:
+    """What can be said to us."""
+    return f"{problem[:1].upper()}{problem[1:]}.\n\n{HELP}" if problem else HELP
+
+
+_STATES = {EarlierState.FIXED: "fixed", EarlierState.STILL_THERE: "still there", EarlierState.UNKNOWN: "not found again, not proven fixed"}
+_LISTED = 20
+
+
+def _earlier(record: ReviewRecord) -> list[str]:
+    """What became of what an earlier review found."""
+    lines = []
+    for state, name in _STATES.items():
+        if found := [item for item in record.earlier if item.state is state]:
+            more = [f"  - and {len(found) - _LISTED} more"] if len(found) > _LISTED else []
+            lines += [f"- **{name}**: {len(found)}", *map(_told, found[:_LISTED]), *more]
+    listed = "\n".join(lines)
+    return [f"<details open><summary>Since the last review</summary>\n\n{listed}\n\n</details>"] if lines else []
+
+
+def _told(item: Earlier) -> str:
+    return f"  - {inline_code(f'{item.path}:{item.start_line}')} {for_markdown(item.title)} ({item.id}): {for_markdown(item.how)}"
+
+
+def _ignored(record: ReviewRecord, ignored: Sequence[Ignored]) -> list[str]:
+    """What people did not want to hear of again."""
+    reported = {finding.fingerprint for finding in record.findings}
+    lines = []
+    for item in ignored:
+        if item.fingerprint in reported:
+            lines.append(f"- {item.finding}, by {inline_code(item.by)}" + (f": {for_markdown(item.reason)}" if item.reason else ""))
+    listed = "\n".join(lines)
+    return [f"<details><summary>Ignored on request: {len(lines)}</summary>\n\n{listed}\n\n</details>"] if lines else []

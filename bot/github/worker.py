@@ -1,0 +1,144 @@
+"""The worker of the GitHub queue: does its jobs, hears of verdicts, and looks for what was missed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import structlog
+from arq.worker import Function, func
+from box_review.jobs import FINISHED
+from pydantic import BaseModel
+from redis.exceptions import RedisError
+
+from bot.errors import NoSuchReview
+from bot.github import missed
+from bot.github.ask import ask
+from bot.github.desk import Desk
+from bot.github.errors import GitHubError
+from bot.github.jobs import AskJob, Prepare, Tend, UninstalledJob
+from bot.github.prepare import prepare
+from bot.github.state import ASK_JOB, GITHUB, PREPARE_JOB, TEND_JOB, UNINSTALLED_JOB
+from bot.github.tend import tend
+from jobs.lease import LeaseWorker, Terms, end
+from jobs.queue import enqueue
+
+if TYPE_CHECKING:
+    from arq.typing import WorkerCoroutine
+
+log = structlog.get_logger()
+
+LEASE_S = 10.0
+SWEEP_S = 1.0
+MISSED_S = 300.0
+TIDY_S = 3600.0
+_J = TypeVar("_J", bound=BaseModel)
+
+
+@contextlib.asynccontextmanager
+async def working(desk: Desk, redis_url: str) -> AsyncIterator[LeaseWorker]:
+    """A worker at work for as long as the context lasts; on the way out its jobs go back to the queue."""
+    worker = LeaseWorker(
+        [
+            _function(desk, TEND_JOB, Tend, tend),
+            _function(desk, PREPARE_JOB, Prepare, prepare),
+            _function(desk, ASK_JOB, AskJob, ask),
+            _function(desk, UNINSTALLED_JOB, UninstalledJob, uninstalled),
+        ],
+        queue=GITHUB,
+        redis=desk.pulls.redis,
+        redis_url=redis_url,
+        terms=Terms(f"bot-{secrets.token_hex(6)}", desk.settings.box_github_jobs, LEASE_S),
+        on_lost=_lost,
+    )
+    tasks = [
+        asyncio.create_task(worker.main()),
+        asyncio.create_task(_hear(desk)),
+        asyncio.create_task(_every(SWEEP_S, desk, _sweep)),
+        asyncio.create_task(_every(MISSED_S, desk, missed.catch_up)),
+        asyncio.create_task(_every(TIDY_S, desk, _tidy)),
+    ]
+    try:
+        yield worker
+    finally:
+        for task in tasks[1:]:
+            await end(task)
+        await worker.stop(tasks[0])
+
+
+async def uninstalled(desk: Desk, job: UninstalledJob) -> None:
+    """Stop what runs for an installation that was removed or suspended: nobody may hear of it any more."""
+    for key in await desk.pulls.open():
+        state = await desk.pulls.peek(key)
+        if state is None or state.pull.installation_id != job.installation_id:
+            continue
+        async with desk.pulls.turn(state.pull) as turn:
+            state = await turn.load()
+            for round_ in state.rounds:
+                with contextlib.suppress(NoSuchReview):
+                    await desk.reviews.cancel(round_.review_id)
+            await turn.save(state.model_copy(update={"rounds": ()}), taken=len(await turn.inbox()))
+        log.info("the App is gone from here; its review stops", repository=state.pull.full_name, pull=state.pull.number)
+
+
+def _function(desk: Desk, name: str, model: type[_J], work: Callable[[Desk, _J], Awaitable[None]]) -> Function:
+    async def run(_: dict[Any, Any], payload: dict[str, Any]) -> None:
+        job = model.model_validate(payload)
+        with structlog.contextvars.bound_contextvars(job=name):
+            try:
+                await work(desk, job)
+            except GitHubError as error:  # the job boundary: `tend` looks again by itself, a question is asked anew by its author
+                log.warning("a job came to nothing", reason=str(error))
+
+    return func(cast("WorkerCoroutine", run), name=name)
+
+
+async def _lost(job_id: str) -> None:
+    """A job was started too often; its pull request is open, and is looked at again."""
+    log.error("a job was given up", job_id=job_id)
+
+
+async def _hear(desk: Desk) -> None:
+    """Tend a pull request as soon as its review is over. Nothing is lost where this misses one: it is looked at again."""
+    while True:
+        try:
+            async with desk.pulls.redis.pubsub(ignore_subscribe_messages=True) as channel:
+                await channel.subscribe(FINISHED)
+                while True:
+                    message = await channel.get_message(timeout=10.0)
+                    if message is not None:
+                        await _finished(desk, message["data"].decode())
+        except (RedisError, OSError):
+            await asyncio.sleep(1)
+
+
+async def _finished(desk: Desk, review_id: str) -> None:
+    pull = await desk.pulls.of_review(review_id)
+    if pull is not None:
+        await enqueue(desk.pulls.redis, GITHUB, TEND_JOB, Tend(key=pull.key), f"github:tend:{review_id}:finished")
+
+
+async def _sweep(desk: Desk) -> None:
+    """Tend what is due: to be looked at again, or left behind by somebody who died."""
+    for key in await desk.pulls.due():
+        await enqueue(desk.pulls.redis, GITHUB, TEND_JOB, Tend(key=key), f"github:tend:{key}:due")
+        await desk.pulls.put_off(key, time.time() + LEASE_S)
+
+
+async def _tidy(desk: Desk) -> None:
+    await desk.mirrors.forget_unused()
+
+
+async def _every(pause_s: float, desk: Desk, work: Callable[[Desk], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work(desk)
+        except (RedisError, OSError) as error:
+            log.warning("looking around failed; trying on", error=str(error))
+        except Exception:  # the boundary of a loop that must not end
+            log.exception("looking around failed")
+        await asyncio.sleep(pause_s)
