@@ -36,12 +36,16 @@ def push(repository: Repository, branch: str, before: str | None, after: str | N
     who = {"name": actor.login, "email": f"{actor.login}@users.noreply.github.com"}
     kept = repository.bare.merge_base(before, after) if before and after else None
     new = repository.bare.between(before, after) if before and after else [after] if after else []
+    common = around(repository, actor)
+    # Events of pushes know repositories in the words of long ago.
+    common["repository"]["owner"] |= {"name": repository.owner.login, "email": None}
+    common["repository"] |= {"stargazers": 0, "master_branch": repository.default_branch}
     commits = [places.pushed_commit(repository, sha) for sha in new]
     return {
         "ref": f"refs/heads/{branch}", "before": before or NOBODY, "after": after or NOBODY, "base_ref": None, "pusher": who,
         "created": before is None, "deleted": after is None, "forced": before is not None and after is not None and kept != before,
         "compare": f"{repository.url}/compare/{(before or NOBODY)[:12]}...{(after or NOBODY)[:12]}",
-        "commits": commits, "head_commit": commits[-1] if commits else None, **around(repository, actor),
+        "commits": commits, "head_commit": commits[-1] if commits else None, **common,
     }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from tests.fakes.github.accounts import ALWAYS, Account, App, Installation
-from tests.fakes.github.clock import node, now
+from tests.fakes.github.clock import node, now, stamp
 from tests.fakes.github.shapes import people, places
 from tests.fakes.github.wire import JSON
 
@@ -115,7 +115,9 @@ class Webhooks:
 
     def ping(self, app: App) -> None:
         """Tell an App that its webhook works."""
-        hook = {"type": "App", "id": app.hook_id, "name": "web", "active": True, "events": app.events, "app_id": app.id}
+        hook: JSON = {"type": "App", "id": app.hook_id, "name": "web", "active": True, "events": app.events, "app_id": app.id}
+        hook |= {"created_at": stamp(app.created_at), "updated_at": stamp(app.created_at)}
+        hook["deliveries_url"] = f"{self._github.api_url}/app/hook/deliveries"
         hook["config"] = {"content_type": "json", "url": app.webhook_url, "insecure_ssl": "0", "secret": "********"}
         self._make(app, "ping", {"zen": "Keep it logically awesome.", "hook_id": app.hook_id, "hook": hook}, None, None)
 
