@@ -18,6 +18,7 @@ CONFIG = """
 [core]
 	repositoryformatversion = 0
 	bare = true
+	fsync = none
 [uploadpack]
 	allowAnySHA1InWant = true
 	allowFilter = true

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 from github import Auth, Github, GithubIntegration
 from githubkit import AppAuthStrategy
@@ -9,6 +11,9 @@ from githubkit import GitHub as Kit
 
 from tests.fakes.github import Fault, GitHub, Pull, Repository
 from tests.fakes.test_github.clients import json_web_token
+
+AT_ONCE: dict[str, Any] = {"seconds_between_requests": None, "seconds_between_writes": None}
+"""PyGithub waits between requests unless it is told not to."""
 
 
 async def test_githubkit_writes_a_review(github: GitHub, shop: Repository, pull: Pull) -> None:
@@ -31,7 +36,7 @@ def test_pygithub_reads_what_was_posted(github: GitHub, shop: Repository, pull: 
     pull.comment("ada", "/box review")
     pull.review_comment("ada", "cart.py", 10, "why?")
     pull.label("seen")
-    reader = Github(base_url=github.api_url, auth=Auth.Token(github.user_token("ada")))
+    reader = Github(base_url=github.api_url, auth=Auth.Token(github.user_token("ada")), **AT_ONCE)
     seen = reader.get_repo("acme/shop").get_pull(1)
     assert [comment.body for comment in seen.get_issue_comments()] == ["/box review"]
     assert [(comment.path, comment.line) for comment in seen.get_review_comments()] == [("cart.py", 10)]
@@ -43,7 +48,7 @@ def test_pygithub_reads_what_was_posted(github: GitHub, shop: Repository, pull: 
 
 
 def test_pygithub_works_as_an_app(github: GitHub, shop: Repository, pull: Pull) -> None:
-    with GithubIntegration(base_url=github.api_url, auth=Auth.AppAuth(github.app.id, github.app.private_key)) as integration:
+    with GithubIntegration(base_url=github.api_url, auth=Auth.AppAuth(github.app.id, github.app.private_key), **AT_ONCE) as integration:
         place = integration.get_repo_installation("acme", "shop")
         assert place.id == shop.installation_id
         client = place.get_github_for_installation()
