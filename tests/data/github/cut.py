@@ -4,7 +4,7 @@
     python cut.py octokit-openapi-23.0.2.tgz octokit-webhooks-examples-7.6.1.tgz
 
 api.json: GitHub's description of its REST API, cut to `OPERATIONS` and the components that they reach, without prose and examples.
-webhooks.json.gz: all examples of webhook payloads.
+webhooks.json.gz: all examples of webhook payloads. The licence of both is beside them.
 """
 
 from __future__ import annotations

@@ -80,6 +80,23 @@ class Description:
             problems += self._problems(f"{operation.place}/requestBody", body)
         return problems
 
+    def unknown_words(self, operation: Operation, query: Mapping[str, str], body: Any) -> list[str]:
+        """What GitHub would pass over in silence: most likely it is misspelt."""
+        known = {parameter["name"] for parameter in operation.parameters if parameter["in"] == "query"}
+        content = self._at(f"{operation.place}/requestBody").get("content", {}) if operation.has_body else {}
+        schema: JSON = next((kind["schema"] for name, kind in content.items() if "json" in name), {})
+        return sorted(query.keys() - known) + self._unknown(schema, body, "")
+
+    def _unknown(self, schema: JSON, body: Any, place: str) -> list[str]:
+        schema = self._at(schema["$ref"][1:]) if "$ref" in schema else schema
+        if isinstance(body, list):
+            return [name for item in body for name in self._unknown(schema.get("items", {}), item, place)]
+        if not isinstance(body, dict) or "properties" not in schema or {"anyOf", "allOf", "additionalProperties"} & schema.keys():
+            return []
+        properties = schema["properties"]
+        below = [self._unknown(properties[name], value, f"{place}{name}/") for name, value in body.items() if name in properties]
+        return [f"{place}{name}" for name in body if name not in properties] + [name for names in below for name in names]
+
     def answer_problems(self, operation: Operation, status: int, body: Any) -> list[str]:
         """What an answer breaks; `body` is what its JSON says, None if it is no JSON."""
         if status not in operation.statuses:

@@ -62,6 +62,8 @@ class Front:
                 body = json.loads(request.body)
             except ValueError as error:
                 raise Refused(400, "Problems parsing JSON") from error
+        unknown = description().unknown_words(operation, request.query, body)
+        self.problems += [f"{operation.id}: the request says {name}, which GitHub does not know" for name in unknown]
         problems = description().request_problems(operation, values, request.query, body)
         if problems:
             self.problems += [f"{operation.id}: the request is wrong: {problem}" for problem in problems]

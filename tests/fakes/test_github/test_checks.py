@@ -17,13 +17,13 @@ def run(bot: Client, pull: Pull, **more: Any) -> Any:
     return bot.create("/check-runs", name="box-review", head_sha=pull.head_sha, **more)
 
 
-def annotations(count: int, **more: Any) -> list[dict[str, Any]]:
+def marks(count: int, **more: Any) -> list[dict[str, Any]]:
     one = {"path": "cart.py", "start_line": 1, "end_line": 1, "annotation_level": "warning", "message": "here", **more}
     return [one] * count
 
 
 def output(count: int = 0, **more: Any) -> dict[str, Any]:
-    return {"title": "Findings", "summary": "one", "annotations": annotations(count, **more)}
+    return {"title": "Findings", "summary": "one", "annotations": marks(count, **more)}
 
 
 def test_check_run_goes_from_progress_to_a_conclusion(bot: Client, pull: Pull) -> None:

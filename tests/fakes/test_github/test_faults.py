@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from tests.fakes.github import Fault, GitHub, Pull, Repository
+from tests.fakes.github.api.call import HANDLERS
+from tests.fakes.github.description import description
 from tests.fakes.test_github.clients import Client
 
 COMMENTS = r"/issues/\d+/comments$"
@@ -90,6 +92,18 @@ def test_waiting_ends_when_it_is_so_or_says_what_happened(github: GitHub, bot: C
     assert github.until(lambda: pull.comments)[0].body == "x"
     with pytest.raises(AssertionError, match="POST /api/v3/repos/acme/shop/issues/1/comments 201"):
         github.until(lambda: pull.reviews, timeout_s=0.02)
+
+
+def test_word_that_github_passes_over_is_a_problem_and_nothing_else(github: GitHub, bot: Client, pull: Pull) -> None:
+    comment = {"path": "cart.py", "line": 10, "body": "here", "startline": 9}
+    assert bot.post("/pulls/1/reviews", params={"perpage": 1}, json={"event": "COMMENT", "comments": [comment]}).status_code == 200
+    said = "pulls/create-review: the request says {}, which GitHub does not know"
+    assert github.problems == [said.format("perpage"), said.format("comments/startline")]
+    github.problems.clear()
+
+
+def test_all_that_the_description_knows_can_be_asked(github: GitHub) -> None:
+    assert {operation.id for operation in description().operations} == HANDLERS.keys()
 
 
 def test_request_for_what_github_does_not_have_is_a_problem(github: GitHub, app: Client) -> None:

@@ -100,9 +100,7 @@ def operation(name: str, *needs: str, by: tuple[str, ...] = TOKENS) -> Callable[
 
 def run(call: Call) -> Any:
     """Do what is asked, once the caller may. Raises Refused."""
-    handler = HANDLERS.get(call.operation.id)
-    if handler is None:
-        raise Refused(501, f"this GitHub does not do {call.operation.id}")
+    handler = HANDLERS[call.operation.id]
     if call.caller.kind not in handler.by:
         raise _wrong_kind(call.caller.kind, handler.by)
     if handler.needs:
