@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import secrets
 import time
 from collections.abc import Iterable
@@ -86,7 +87,7 @@ class Keys:
         redis = self._of(by)
         if await redis.hlen(KEYS) >= MAX_KEYS:  # type: ignore[misc]
             raise Refused(f"there are {MAX_KEYS} keys already; remove some", 409)
-        secret, now = f"box_{secrets.token_urlsafe(32)}", int(time.time())
+        secret, now = f"box_{secrets.token_urlsafe(32)}", math.ceil(time.time())  # up: no key lives shorter than was asked for
         tenant = f"t{secrets.token_hex(10)}" if new_tenant else by.tenant
         expires_at = None if expires_in_s is None else now + expires_in_s
         key = Key(id=f"k{secrets.token_hex(6)}", name=name, tenant=tenant, read_only=read_only, created_at=now, expires_at=expires_at)
