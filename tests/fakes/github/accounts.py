@@ -18,14 +18,7 @@ if TYPE_CHECKING:
     from tests.fakes.github.github import GitHub
     from tests.fakes.github.repository import Repository
 
-PERMISSIONS = {
-    "metadata": "read",
-    "contents": "read",
-    "pull_requests": "write",
-    "checks": "write",
-    "issues": "write",
-    "security_events": "write",
-}
+PERMISSIONS = {"metadata": "read", "contents": "read", "pull_requests": "write", "checks": "write", "issues": "write"}
 EVENTS = ("pull_request", "issue_comment", "pull_request_review", "pull_request_review_comment", "check_run", "check_suite")
 ALWAYS = ("installation", "installation_repositories", "github_app_authorization", "ping")
 """Events that an App gets without asking for them."""

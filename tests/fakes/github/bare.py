@@ -13,6 +13,8 @@ from typing import Self
 
 GIT_ENVIRONMENT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
 
+LONGEST_NAME = 200
+
 # Any commit may be fetched by its id, as from GitHub.
 CONFIG = """
 [core]
@@ -88,6 +90,8 @@ class Bare:
 
     def resolve(self, name: str) -> str | None:
         """The commit that a branch, tag or id means, or None."""
+        if not name or len(name) > LONGEST_NAME or {"\0", "\n"} & set(name):
+            return None
         for full in (name, f"refs/heads/{name}"):  # what is asked most often takes no git, which needs milliseconds to start
             if full.startswith("refs/") and (self.path / full).is_file():
                 return (self.path / full).read_text().strip()

@@ -162,6 +162,9 @@ def _amended(document: JSON) -> JSON:
             schemas[name]["properties"][key]["nullable"] = True
     for name in ("pull-request", "pull-request-simple"):
         schemas[name]["properties"]["head"]["properties"]["repo"] = {"$ref": "#/components/schemas/nullable-repository"}
+    # The description wants each account to be a user and an enterprise at once here; elsewhere it is either, as GitHub sends it.
+    listed = document["paths"]["/app/installations"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    listed["items"] = {"$ref": "#/components/schemas/installation"}
     return document
 
 

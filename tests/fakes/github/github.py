@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -229,6 +230,13 @@ class GitHub:
             time.sleep(0.01)
 
     def _answer(self, request: Request) -> tuple[Answer, Caller]:
+        try:
+            return self._answered(request)
+        except Exception as error:  # a mistake of this GitHub's own fails the test that met it, and not only the server
+            self.problems.append(f"{request.method} {request.path}: this GitHub failed: {''.join(traceback.format_exception(error))}")
+            return Answer(500, {"message": "Server Error"}), Caller("none")
+
+    def _answered(self, request: Request) -> tuple[Answer, Caller]:
         if (answer := git_http.answer(self, request)) is not None:
             return answer
         with self.lock:

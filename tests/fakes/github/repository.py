@@ -118,7 +118,7 @@ class Repository:
 
     @locked
     def delete_branch(self, branch: str, user: str | None = None) -> None:
-        """Delete a branch; pull requests from it are closed, as GitHub does."""
+        """Delete a branch; pull requests from it and to it are closed, as GitHub does."""
         before = self.sha(branch)
         self.bare.drop(f"refs/heads/{branch}")
         self.moved(branch, before, None, self.github.user(user) if user else self.owner)
@@ -127,12 +127,11 @@ class Repository:
         """A branch points somewhere else (None: nowhere): pull requests follow and Apps are told."""
         self.pushed_at = now()
         self.github.webhooks.send(self, "push", lambda: events.push(self, branch, before, after, actor))
-        for pull in self.github.pulls():
-            if pull.head_repo is not self or pull.head_ref != branch or pull.state != "open":
-                continue
-            if after is None:
+        for pull in [pull for pull in self.github.pulls() if pull.state == "open"]:
+            is_head = pull.head_repo is self and pull.head_ref == branch
+            if after is None and (is_head or (pull.repository is self and pull.base_ref == branch)):
                 pull.close(actor.login)
-            elif pull.head_sha != after:
+            elif after is not None and is_head and pull.head_sha != after:
                 pull.synchronize(after, actor)
 
     @locked

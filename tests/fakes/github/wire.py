@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 JSON = dict[str, Any]
 DOCS = "https://docs.github.com/rest"
@@ -110,7 +110,7 @@ def paged(page: Page, request: Request, address: str) -> Answer:
     rows = [page.render(item) for item in page.items[(number - 1) * per_page : number * per_page]]
     places = {"prev": number - 1 if number > 1 else 0, "next": number + 1 if number < last else 0}
     places |= {"last": last if number < last else 0, "first": 1 if number > 1 else 0}
-    rest = "&".join(f"{name}={value}" for name, value in query.items() if name != "page")
+    rest = urlencode({name: value for name, value in query.items() if name != "page"})
     links = [f'<{address}?{rest}{"&" if rest else ""}page={place}>; rel="{name}"' for name, place in places.items() if place]
     body = {"total_count": len(page.items), **page.more, page.key: rows} if page.key else rows
     return Answer(200, body, {"link": ", ".join(links)} if links else {})

@@ -149,6 +149,8 @@ def test_uninstalled_app_is_unknown_there(github: GitHub, app: Client, bot: Clie
     assert app.get("/repos/acme/shop/installation").status_code == 404
     assert app.post(f"{path}/access_tokens").status_code == 404
     assert app.json_of("/app/installations") == []
+    github.app.install(shop)
+    assert [place["account"]["login"] for place in app.json_of("/app/installations")] == ["acme"]
 
 
 def test_permission_that_an_owner_takes_away_is_gone_for_new_tokens(github: GitHub, app: Client, shop: Repository) -> None:

@@ -228,7 +228,7 @@ def test_deliveries_are_listed_newest_first_by_cursor(github: GitHub, receiver: 
             break
         answer = app.get(answer.links["next"]["url"])
     assert seen == [delivery.id for delivery in reversed(github.deliveries) if delivery.status_code]
-    assert app.get("/app/hook/deliveries", params={"cursor": "7"}).status_code == 400
+    assert app.get("/app/hook/deliveries", params={"cursor": "seven"}).status_code == 400
 
 
 def test_deliveries_can_arrive_in_another_order(github: GitHub, receiver: Receiver, pull: Pull) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.fakes.github.accounts import LEVELS, Installation
 from tests.fakes.github.api.call import Call, found, operation
@@ -149,17 +150,17 @@ def _sent(call: Call) -> list[Delivery]:
 @operation("apps/list-webhook-deliveries", by=APP)
 def list_deliveries(call: Call) -> Answer:
     query, sent = call.request.query, _sent(call)
-    per_page = min(int(query.get("per_page", 30)), 100)
+    per_page = min(max(int(query.get("per_page", 30)), 1), 100)
     if wanted := query.get("status"):
         sent = [d for d in sent if (200 <= (d.status_code or 0) < 400) == (wanted == "success")]
     if cursor := query.get("cursor"):
-        if not cursor.startswith("v1_"):
+        if not cursor.removeprefix("v1_").isdecimal():
             raise Refused(400, "Invalid cursor", headers={"documentation": DOCS})
         sent = [d for d in sent if d.id < int(cursor.removeprefix("v1_"))]
     headers = {}
     if len(sent) > per_page:
-        rest = "".join(f"&{name}={value}" for name, value in query.items() if name != "cursor")
-        headers["link"] = f'<{call.github.api_url}/app/hook/deliveries?cursor=v1_{sent[per_page - 1].id}{rest}>; rel="next"'
+        rest = urlencode({**query, "cursor": f"v1_{sent[per_page - 1].id}"})
+        headers["link"] = f'<{call.github.api_url}/app/hook/deliveries?{rest}>; rel="next"'
     return Answer(200, [_item(delivery) for delivery in sent[:per_page]], headers)
 
 

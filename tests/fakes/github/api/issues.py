@@ -24,7 +24,8 @@ def get(call: Call) -> JSON:
 def update(call: Call) -> JSON:
     of = call.pull
     if "title" in call.body or "body" in call.body:
-        of.edit(title=call.body.get("title"), body=call.body.get("body"), user=call.account.login)
+        title = call.body.get("title")
+        of.edit(title=None if title is None else str(title), body=call.body.get("body"), user=call.account.login)
     return pulls.issue(of)
 
 

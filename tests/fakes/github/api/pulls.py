@@ -72,9 +72,14 @@ def _check_size(of: Pull) -> None:
 @operation("pulls/update", WRITE)
 def update(call: Call) -> JSON:
     of, body = call.pull, call.body
+    if body.get("base") and of.repository.bare.resolve(f"refs/heads/{body['base']}") is None:
+        raise invalid("PullRequest", "base", code="invalid")
+    if body.get("state") == "open" and (of.head_repo is None or of.head_repo.bare.resolve(f"refs/heads/{of.head_ref}") is None):
+        raise invalid("PullRequest", "state", f"state cannot be changed. The {of.head_ref} branch has been deleted.")
     if "title" in body or "body" in body:
         text = None if body.get("body") is None else bounded(body["body"], "PullRequest")
-        of.edit(title=body.get("title"), body=text, user=call.account.login)
+        title = body.get("title")
+        of.edit(title=None if title is None else str(title), body=text, user=call.account.login)
     if body.get("state") == "closed" and of.state == "open":
         of.close(call.account.login)
     if body.get("state") == "open" and of.state == "closed":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import subprocess
 
 from tests.fakes.github.api.call import Call, operation
 from tests.fakes.github.changes import MOST_FILES_OF_A_DIFF, changes, diff
@@ -113,6 +113,8 @@ def contents(call: Call) -> JSON | list[JSON] | Answer:
 
 def _rows(where: Repository, sha: str, path: str) -> list[tuple[str, str, int, str]]:
     """Mode, id, size and path of an entry, or of all below when the path ends in a slash. Raises Refused when there are none."""
+    if "\0" in path:
+        raise missing()
     out = where.bare.git("ls-tree", "-l", "-z", sha, *(["--", path] if path else []), fails=True).decode("utf-8", "replace")
     rows = []
     for line in out.split("\0")[:-1]:
@@ -130,7 +132,7 @@ def put_contents(call: Call) -> Answer:
     name = call.body.get("branch") or where.default_branch
     try:
         content = base64.b64decode(call.body["content"], validate=False)
-    except binascii.Error as error:
+    except ValueError as error:
         raise Refused(422, "content is not valid Base64") from error
     before = where.bare.resolve(f"refs/heads/{name}")
     if before is None:
@@ -143,7 +145,10 @@ def put_contents(call: Call) -> Answer:
         raise Refused(422, 'Invalid request.\n\n"sha" wasn\'t supplied.')
     if old != call.body.get("sha"):
         raise Refused(409, f"{path} does not match {call.body.get('sha')}")
-    sha = where.commit(name, {path: content}, user=call.account.login, message=call.body["message"])
+    try:
+        sha = where.commit(name, {path: content}, user=call.account.login, message=call.body["message"])
+    except subprocess.CalledProcessError as error:
+        raise Refused(422, "path is malformed") from error
     mode, blob, size, _ = _rows(where, sha, path)[0]
     made = places.content(where, name, path, mode, blob, size, None)
     return Answer(201 if old is None else 200, {"content": made, "commit": _file_commit(where, sha)})
@@ -168,6 +173,11 @@ def get_ref(call: Call) -> JSON:
     return _ref(call.repository, ref, sha)
 
 
+def _check_commit(where: Repository, sha: str) -> None:
+    if where.bare.resolve(sha) != sha:
+        raise Refused(422, "Object does not exist")
+
+
 @operation("git/create-ref", "contents:write")
 def create_ref(call: Call) -> JSON:
     where, ref, sha = call.repository, call.body["ref"], call.body["sha"]
@@ -175,8 +185,7 @@ def create_ref(call: Call) -> JSON:
         raise Refused(422, "Reference name must start with 'refs/' and have at least two slashes.")
     if where.bare.resolve(ref) is not None:
         raise Refused(422, "Reference already exists")
-    if len(sha) != 40 or where.bare.resolve(sha) is None:
-        raise Refused(422, "Object does not exist")
+    _check_commit(where, sha)
     where.bare.point(ref, sha)
     if ref.startswith("refs/heads/"):
         where.moved(ref.removeprefix("refs/heads/"), None, sha, call.account)
@@ -189,8 +198,7 @@ def update_ref(call: Call) -> JSON:
     before = where.bare.resolve(ref)
     if before is None:
         raise Refused(422, "Reference does not exist")
-    if where.bare.resolve(sha) is None:
-        raise Refused(422, "Object does not exist")
+    _check_commit(where, sha)
     if not call.body.get("force") and where.bare.merge_base(before, sha) != before:
         raise Refused(422, "Update is not a fast forward")
     where.bare.point(ref, sha)
@@ -204,5 +212,7 @@ def delete_ref(call: Call) -> None:
     before = where.bare.resolve(ref)
     if before is None:
         raise Refused(422, "Reference does not exist")
+    if ref == f"refs/heads/{where.default_branch}":
+        raise Refused(422, "Cannot delete the default branch")
     where.bare.drop(ref)
     where.moved(ref.removeprefix("refs/heads/"), before, None, call.account)
