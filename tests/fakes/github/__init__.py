@@ -10,6 +10,10 @@
         assert pull.check_runs[0].conclusion == "success"
         assert not github.problems
 
+`problems` are requests that GitHub would refuse or pass over in silence, and mistakes of this GitHub itself. Without an address for its
+webhooks an App's deliveries are kept and not sent. There is no GraphQL, no archive of a commit, no Checks or Actions beyond check runs,
+and no issue that is not a pull request.
+
 It is stricter than GitHub where that finds mistakes: nothing is answered without a token, and a token of an App reads only the
 repositories it was made for, public ones too.
 """

@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -64,7 +64,7 @@ class Delivery:
 
 
 class Webhooks:
-    """Sends deliveries in order, from a thread of its own."""
+    """Sends deliveries one after the other, from a thread of its own."""
 
     def __init__(self, github: GitHub) -> None:
         self._github = github
@@ -82,6 +82,9 @@ class Webhooks:
 
     def stop(self) -> None:
         """End; what is not sent is dropped."""
+        with suppress(queue.Empty):
+            while True:
+                self._waiting.get_nowait()
         self._waiting.put(None)
         self._thread.join(ANSWER_WITHIN_S + 1)
 
