@@ -101,6 +101,7 @@ class _Tending:
         roles = round_.wish.roles or round_.config.roles or ()
         self._state = await show.put_sticky(self._desk, calls, self._state, words.reviewing(round_, roles, link))
         await self._turn.save(self._state, again_at=time.time() + LOOK_S)
+        await self._desk.pulls.bind(round_.review_id, self._pull)
         job = Prepare(pull=self._pull, review_id=round_.review_id)
         await enqueue(self._desk.pulls.redis, GITHUB, PREPARE_JOB, job, f"github:prepare:{round_.review_id}")
 
@@ -135,9 +136,9 @@ class _Tending:
         """A round without a verdict: its review stops, its check says why, and the comment too unless a newer round has it."""
         with contextlib.suppress(NoSuchReview):
             await self._desk.reviews.cancel(round_.review_id)
-        await show.end_check(calls, round_, _TITLES.get(round_.conclusion, "Not reviewed"))
         if self._state.current is not None and self._state.current.review_id == round_.review_id:
             self._state = await show.put_sticky(self._desk, calls, self._state, words.ended(round_))
+        await show.end_check(calls, round_, _TITLES.get(round_.conclusion, "Not reviewed"))
         self._keep(round_.model_copy(update={"stage": "over"}))
         metrics.rounds.labels(round_.conclusion or "neutral").inc()
         log.info("round ended", review_id=round_.review_id, conclusion=round_.conclusion, why=round_.ended)

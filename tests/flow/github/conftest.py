@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import github as pygithub
 import pytest
@@ -93,6 +92,6 @@ def served(outside: GitHub) -> Iterator[Installed]:
 def installed(served: Installed) -> Iterator[Installed]:
     """The server with the App; whatever a test makes it ask, GitHub's description of its API must allow."""
     yield served
-    served.github.settle()
     served.github.faults.clear()
+    served.github.settle()
     assert not served.github.problems
