@@ -69,7 +69,18 @@ async def authorized(request: Request, _: Authorized) -> Service:
 
 
 Allowed = Annotated[Service, Depends(authorized)]
-ReviewIdPath = Annotated[str, Path(max_length=64)]
+
+
+async def _own_review(review_id: Annotated[str, Path(max_length=64)], caller: Authorized, service: Allowed) -> str:
+    """The id of a review that the caller asked for. Raises NoSuchReview for everybody else's."""
+    if not (review_id.startswith("rv-") and review_id[3:].isalnum() and review_id.isascii()):  # ids become names of keys and files
+        raise NoSuchReview(review_id)
+    if not await service.reviews.is_of(review_id, caller.tenant, operator=caller.configured):
+        raise NoSuchReview(review_id)
+    return review_id
+
+
+OwnReview = Annotated[str, Depends(_own_review)]
 Sha256Path = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 
 health = APIRouter()
@@ -116,34 +127,30 @@ async def create_review(request: Request, caller: Authorized, service: Allowed) 
 
 
 @router.get("/reviews/{review_id}")
-async def get_review(review_id: ReviewIdPath, service: Allowed) -> ReviewRecord:
+async def get_review(review_id: OwnReview, service: Allowed) -> ReviewRecord:
     """The review as it stands; `status` says whether it is over."""
-    _check_id(review_id)
     return await service.reviews.record(review_id)
 
 
 @router.delete("/reviews/{review_id}")
-async def cancel_review(review_id: ReviewIdPath, service: Allowed) -> ReviewRecord:
+async def cancel_review(review_id: OwnReview, service: Allowed) -> ReviewRecord:
     """Stop a review; returns what became of it."""
-    _check_id(review_id)
     return await service.reviews.cancel(review_id)
 
 
 @router.post("/reviews/{review_id}/replay", status_code=202)
-async def replay_review(review_id: ReviewIdPath, caller: Authorized, service: Allowed) -> Accepted:
+async def replay_review(review_id: OwnReview, caller: Authorized, service: Allowed) -> Accepted:
     """Measure again what a finished review rests on, without a model; a review of its own, whose record can be compared."""
-    _check_id(review_id)
     return Accepted(review_id=await service.reviews.replay(review_id, caller.tenant))
 
 
 @router.get("/reviews/{review_id}/events")
 async def review_events(
-    review_id: ReviewIdPath, service: Allowed, last_event_id: Annotated[str, Header(pattern=r"^\d+(-\d+)?$")] = "0"
+    review_id: OwnReview, service: Allowed, last_event_id: Annotated[str, Header(pattern=r"^\d+(-\d+)?$")] = "0"
 ) -> StreamingResponse:
     """Events of a review as they come (SSE), from the first or from after `Last-Event-ID`."""
-    _check_id(review_id)
     if not await service.reviews.exists(review_id):
-        raise NoSuchReview(review_id)
+        raise NoSuchReview(review_id)  # or one so old that its events are gone
     stream = _as_sse(service.reviews.events(review_id, last_event_id))
     return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
@@ -165,12 +172,6 @@ async def _read(request: Request, model: type[_M]) -> _M:
 async def _as_sse(events: AsyncIterator[tuple[str, str] | None]) -> AsyncIterator[str]:
     async for event in events:
         yield ": still here\n\n" if event is None else f"id: {event[0]}\ndata: {event[1]}\n\n"
-
-
-def _check_id(review_id: str) -> None:
-    """Ids become names of keys and files."""
-    if not (review_id.startswith("rv-") and review_id[3:].isalnum() and review_id.isascii()):
-        raise NoSuchReview(review_id)
 
 
 @router.post("/keys", openapi_extra=_described(NewKey))

@@ -35,6 +35,7 @@ from box_review.jobs import (
 from bot import recent
 from bot.errors import NoSuchReview, Refused
 from bot.sources import Sources
+from jobs import metrics, traces
 from jobs.queue import abort, enqueue
 
 HOST_ALIVE_S = 30.0
@@ -130,6 +131,8 @@ class Reviews:
             "status": ReviewStatus.QUEUED.value,
         }
         fields |= {role_field(report.role): report.model_dump_json() for report in reports} | more
+        if trace := traces.current():
+            fields[traces.FIELD] = trace
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(review_key(review_id), mapping=fields)
             pipe.expire(review_key(review_id), KEEP_S)
@@ -162,6 +165,11 @@ class Reviews:
             raise NoSuchReview(review_id)
         return _known(review_id, fields)
 
+    async def is_of(self, review_id: str, tenant: str, *, operator: bool) -> bool:
+        """True for a review that a tenant asked for; those too old for that to be known are the operator's."""
+        fields = await self._fields(review_id)
+        return operator if fields is None else fields.get("tenant") == tenant
+
     async def told(self, review_id: str) -> list[tuple[str, str]]:
         """Ids and JSON of the events so far."""
         return [(entry_id.decode(), fields[b"event"].decode()) for entry_id, fields in await self._redis.xrange(events_key(review_id))]
@@ -178,6 +186,7 @@ class Reviews:
         """Write a record that no jury will write, unless one has, and stop the review's jobs."""
         arguments = (record.review_id, record.model_dump_json(), record.status.value)
         if await self._redis.eval(_END, 3, review_key(record.review_id), ACTIVE, FINISHED, *arguments):  # type: ignore[misc]
+            metrics.reviews.labels(record.conclusion.value).inc()
             await abort(
                 self._redis, RUNNER, [job_id(record.review_id, lane) for lane in (*(report.role for report in record.roles), "jury")]
             )

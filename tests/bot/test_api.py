@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx
 import pytest
 import pytest_asyncio
+from box_review.client import AsyncClient, Options
 
 from bot.errors import Misconfigured
 from bot.keys import Keys, own_key
 from bot.settings import BotSettings
+from tests.repositories import Repository
 from tests.server import Server
 
 REQUEST = {"repository": "x", "source": "0" * 64, "base_sha": "1" * 40, "head_sha": "2" * 40}
@@ -119,3 +121,19 @@ def test_key_is_made_once_and_then_kept(tmp_path: Path) -> None:
 
 def test_sources_and_findings_are_closed_to_other_users(server: Server) -> None:
     assert (server.data_dir / "artifacts").stat().st_mode & 0o777 == 0o700
+
+
+async def test_review_of_another_tenant_is_not_there(http: httpx.AsyncClient, server: Server, repository: Callable[..., Repository]) -> None:
+    """Threat: somebody who was given an id, or guessed one, and has a key of his own."""
+    async with AsyncClient(server.address) as client:
+        record = await client.review(repository({"x": "1"}, {"a.py": "x = 1\n"}).path, options=Options(roles=("quality",)))
+    made = (await http.post("/v1/keys", json={"name": "other", "new_tenant": True})).json()
+    other = {"X-Box-Api-Key": made["secret"]}
+    path = f"/v1/reviews/{record.review_id}"
+    for method, place in (("GET", path), ("GET", f"{path}/events"), ("DELETE", path), ("POST", f"{path}/replay")):
+        answer = await http.request(method, place, headers=other)
+        assert (answer.status_code, answer.json()) == (404, {"error": f"no review '{record.review_id}'"})
+    request = REQUEST | {"before": record.review_id, "source": "0" * 64}
+    answer = await http.post("/v1/reviews", json=request, headers=other)
+    assert answer.status_code in (404, 409)
+    assert (await http.get(path)).status_code == 200
