@@ -12,7 +12,8 @@ from box_review import __version__
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
-from jobs import logs
+from jobs import logs, traces
+from jobs.metrics import Teller
 from jobs.queue import connect
 from runner.errors import RunnerError
 from runner.host import open_host
@@ -36,7 +37,7 @@ async def run(settings: RunnerSettings) -> None:
         async with open_host(settings, redis) as host:
             for notice in host.driver.capabilities.notices:
                 log.warning("this host isolates less than it could", notice=notice)
-            async with working(host, redis):
+            async with working(host, redis), Teller(redis, "runner").telling():
                 log.info("runner host ready", host=host.id, driver=host.driver.name, jobs=settings.box_runner_jobs, version=__version__)
                 await stop.wait()
                 log.info("stopping; running jobs go back to the queue")
@@ -66,7 +67,8 @@ def main() -> int:
         for problem in error.errors(include_url=False):
             print(f"runner: {'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}", file=sys.stderr)
         return 2
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, settings)
+    traces.configure(settings.otel_exporter_otlp_endpoint, "runner")
     try:
         asyncio.run(run(settings))
     except (SandboxError, RunnerError) as error:

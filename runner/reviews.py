@@ -28,6 +28,7 @@ from box_review.jobs import (
     role_field,
 )
 
+from jobs import metrics
 from jobs.queue import enqueue
 
 EVENTS_KEPT = 5000
@@ -149,6 +150,7 @@ class Reviews:
         arguments = (review.review_id, record.status.value, record.model_dump_json())
         written = await self._redis.eval(_FINISH, 3, review_key(review.review_id), ACTIVE, FINISHED, *arguments)  # type: ignore[misc]
         if written:
+            metrics.reviews.labels(record.conclusion.value).inc()
             await self.emit(review, FinishedEvent(status=record.status, conclusion=record.conclusion))
         return bool(written)
 

@@ -48,6 +48,7 @@ class RunnerSettings(BaseSettings):
         box_prices: a file with prices of models beside those that are known, in the form of `sandbox/gateway/prices.toml`.
         github_api_url: where boxes' GitHub tokens are for.
         box_retention_s: how long the frozen boxes of a review are kept.
+        otel_exporter_otlp_endpoint: where traces go; empty: none are made.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
@@ -80,6 +81,7 @@ class RunnerSettings(BaseSettings):
     box_prices: Path | None = None
     github_api_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")] = "https://api.github.com"
     box_retention_s: Annotated[float, Field(ge=60)] = 7 * 24 * 3600.0
+    otel_exporter_otlp_endpoint: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 

@@ -28,6 +28,7 @@ def collector_request(
     deadline_s: float = DEADLINE_S,
     only_paths: Collection[str] | None = None,
     tools: Collection[str] | None = None,
+    ignore: Collection[str] = (),
 ) -> bytes:
     """The request for the collector's standard input.
 
@@ -38,6 +39,7 @@ def collector_request(
         deadline_s: seconds after which tools still running are stopped; the report then says so.
         only_paths: paths, as in a report's `changed_files`, to report on; None for all.
         tools: names of tools to run instead of the role's, as in a result's `tool`; None for the role's.
+        ignore: patterns of paths that are not looked at.
     """
     request: dict[str, object] = {
         "repo": REPOSITORY,
@@ -46,6 +48,7 @@ def collector_request(
         "role": role,
         "tools_dir": TOOLS,
         "deadline_s": deadline_s,
+        "ignore": list(ignore),
     }
     if only_paths is not None:
         request["only_paths"] = sorted(only_paths)

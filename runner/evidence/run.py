@@ -47,6 +47,7 @@ async def collect(box: Box, request: ReviewRequest, question: Question, *, deadl
         deadline_s=deadline_s,
         only_paths=question.only_paths,
         tools=question.tools,
+        ignore=request.ignore_paths,
     )
     result = await box.exec(Command(collector_argv()), timeout_s=deadline_s + GRACE_S, stdin=asked, max_output_bytes=MAX_BYTES)
     if result.timed_out:

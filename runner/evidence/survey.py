@@ -49,7 +49,8 @@ _places: TypeAdapter[list[Excerpt | None]] = TypeAdapter(list[Excerpt | None])
 
 async def survey(box: Box, request: ReviewRequest) -> Survey:
     """Look at the change. Raises CollectionFailed, BrokenReport."""
-    asked = {"ask": "survey", "repo": REPOSITORY, "base_sha": request.base_sha, "head_sha": request.head_sha, "deadline_s": SURVEY_S}
+    commits = {"base_sha": request.base_sha, "head_sha": request.head_sha}
+    asked = {"ask": "survey", "repo": REPOSITORY, **commits, "deadline_s": SURVEY_S, "ignore": list(request.ignore_paths)}
     return _read(_survey, await _ask(box, asked))
 
 

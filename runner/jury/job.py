@@ -21,6 +21,7 @@ from runner.host import NO_MODEL, Host
 from runner.jury.earlier import Looked, look_again, moved, proven
 from runner.jury.merge import fold, merge
 from runner.jury.panel import Judgement, Panel
+from runner.jury.paths import matches
 from runner.jury.proof import Laboratory
 from runner.jury.recheck import paths_of, recheck, tools_of
 from runner.jury.verdict import Judged, gaps, record
@@ -34,6 +35,7 @@ from sandbox.errors import SandboxError
 log = structlog.get_logger()
 
 LANE = "jury"
+IGNORED = "its file is ignored by the repository's settings"
 FREEZE_S, RECHECK_S = 30.0, 120.0
 MOST_LOOKED_AT = 1 << 20
 
@@ -122,11 +124,13 @@ class _Jury:
 
     async def _place(self, box: Box | None, found: tuple[Finding, ...]) -> tuple[tuple[Finding, ...], tuple[Dropped, ...]]:
         """Claims get the lines they are about, read here; one about lines that are not there is dropped."""
-        claims = [finding for finding in found if not finding.evidence]
+        ignore = self._review.request.ignore_paths
+        claims = [finding for finding in found if not finding.evidence and not matches(finding.path, ignore)]
         measured = [finding for finding in found if finding.evidence]
         if box is None:
             return found, ()
-        placed, lost = measured, []
+        placed = measured
+        lost = [finding.dropped(IGNORED) for finding in found if not finding.evidence and matches(finding.path, ignore)]
         secrets = [(item.path, item.start_line, item.end_line) for item in measured if "secret" in item.topic]
         for claim, excerpt in zip(claims, await places(box, self._review.request, claims), strict=True):
             if excerpt is None:

@@ -73,6 +73,8 @@ def gaps(review: ReviewState, results: Sequence[RoleResult]) -> tuple[str, ...]:
         for report in review.roles
         if report.status is not RoleStatus.COMPLETED
     ]
+    if review.request.ignore_paths:
+        missing.append(f"Files that match {', '.join(review.request.ignore_paths)} were not looked at: the settings ignore them.")
     return tuple(dict.fromkeys([*missing, *(sentence for result in results for sentence in result.not_covered)]))
 
 

@@ -67,6 +67,7 @@ class Options:
     timeout_s: float = 900.0
     max_comments: int = 20
     fail_on: Severity | None = Severity.HIGH
+    ignore_paths: tuple[str, ...] = ()
 
     def request(self, change: Change, source: Source) -> ReviewRequest:
         """The request for a change that was packed. Raises InputError for a value out of bounds."""

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
 from box_review.errors import ConfigInvalid
 from box_review.finding import ContractModel, Role, Severity
-from box_review.review import DEFAULT_ROLES, Conclusion, Reviewer
+from box_review.review import DEFAULT_ROLES, Conclusion, PathPattern, Reviewer
 from box_review.source import Change, read_base
 
 FILE = ".github/box-review.yml"
@@ -44,6 +44,23 @@ class GitHubConfig(ContractModel):
     sarif: bool = Field(default=False, strict=True, description="Hand the findings to code scanning.")
 
 
+class PathsConfig(ContractModel):
+    """Which files are looked at."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ignore: tuple[PathPattern, ...] = Field(default=(), max_length=100, description="Files nobody looks at, as `dist/**` or `**/*.lock`.")
+
+
+class PathInstructions(ContractModel):
+    """What agents are told of some files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: PathPattern = Field(description="Which files, as `src/billing/**`.")
+    instructions: str = Field(min_length=1, max_length=4000, description="What agents are told of them.")
+
+
 class RepoConfig(ContractModel):
     """What stands in the file; what is left out is decided by the caller or the server. For each see `ReviewRequest`."""
 
@@ -61,6 +78,10 @@ class RepoConfig(ContractModel):
     fail_on: Severity | Literal["never"] | None = Field(default=None, description="Severity from which the conclusion is failure.")
     max_comments: int | None = Field(default=None, strict=True, ge=0, le=500, description="Findings beyond this many are listed folded.")
 
+    paths: PathsConfig | None = Field(default=None, description="Which files are looked at.")
+    path_instructions: tuple[PathInstructions, ...] | None = Field(
+        default=None, max_length=50, description="What agents are told of some files."
+    )
     github: GitHubConfig = Field(default=GitHubConfig(), description="What concerns the App alone.")
 
     def over(self, general: RepoConfig) -> RepoConfig:
@@ -73,6 +94,11 @@ class RepoConfig(ContractModel):
     def options(self) -> dict[str, Any]:
         """What it decides of a review, by the names of `box_review.client.Options`."""
         decided = {name: getattr(self, name) for name in self.model_fields_set - {"github"} if getattr(self, name) is not None}
+        if "paths" in decided:
+            decided["ignore_paths"] = decided.pop("paths").ignore
+        if of_paths := decided.pop("path_instructions", ()):
+            told = [f"Of files that match `{one.path}`: {one.instructions}" for one in of_paths]
+            decided["instructions"] = "\n\n".join([decided.get("instructions", ""), *told]).strip()[:20_000]
         if "timeout_minutes" in decided:
             decided["timeout_s"] = 60 * decided.pop("timeout_minutes")
         if decided.get("fail_on") == "never":
@@ -195,8 +221,8 @@ def _sentence(problem: Any) -> str:
     place = [str(part) for part in problem["loc"] if part != "[key]"]
     name = ".".join(place)
     if problem["type"] == "extra_forbidden":
-        part = GitHubConfig if place[0] == "github" else Reviewer
-        known = (part if len(place) > 1 else RepoConfig).model_fields
+        parts: dict[str, type[ContractModel]] = {"github": GitHubConfig, "paths": PathsConfig, "path_instructions": PathInstructions}
+        known = (parts.get(place[0], Reviewer) if len(place) > 1 else RepoConfig).model_fields
         near = difflib.get_close_matches(place[-1], known, 1)
         return f"{name}: there is no such key; " + (f"is {near[0]!r} meant?" if near else f"there are {', '.join(known)}")
     return f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {str(problem['input'])[:80]!r}"

@@ -21,6 +21,7 @@ REPOSITORY = "/workspace/home/repo"
 
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 ReviewId = Annotated[str, StringConstraints(pattern=r"^rv-[0-9a-z]{16}$")]
+PathPattern = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^/:\x00-\x1f][^\x00-\x1f]*$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -61,6 +62,7 @@ class ReviewRequest(ContractModel):
         max_comments: findings beyond this many are listed folded.
         fail_on: severity from which the conclusion is `failure`; None never fails.
         before: the review of an earlier head; what it found is looked for first.
+        ignore_paths: files nobody looks at, as patterns in which `**` stands for any folders.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -83,6 +85,7 @@ class ReviewRequest(ContractModel):
     max_comments: int = Field(default=20, ge=0, le=500)
     fail_on: Severity | None = Severity.HIGH
     before: ReviewId | None = None
+    ignore_paths: tuple[PathPattern, ...] = Field(default=(), max_length=100)
 
     def reviewer(self, role: str) -> Reviewer:
         """What drives one role, with what is the same for all."""

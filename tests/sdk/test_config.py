@@ -109,3 +109,23 @@ def test_what_somebody_gives_stands_above_the_file_for_every_reviewer_and_the_ju
     assert config.under({"jury": Reviewer(harness="static")})["jury"] == Reviewer(harness="static", instructions="Mind.")
     assert config.under({}) == config.options()
     assert RepoConfig().under({"fail_on": None}) == {"fail_on": None}
+
+
+def test_paths_are_ignored_and_instructed() -> None:
+    text = b"paths:\n  ignore: ['dist/**', '**/*.lock']\npath_instructions:\n  - path: src/billing/**\n    instructions: Amounts are cents.\n"
+    chosen = read_config(text).under({})
+    assert chosen["ignore_paths"] == ("dist/**", "**/*.lock")
+    assert chosen["instructions"] == "Of files that match `src/billing/**`: Amounts are cents."
+    with pytest.raises(ConfigInvalid, match=r":2: paths\.ignor: there is no such key; is 'ignore' meant\?"):
+        read_config(b"paths:\n  ignor: [x]\n")
+    with pytest.raises(ConfigInvalid, match=r":1: paths\.ignore\.0"):
+        read_config(b"paths: {ignore: ['/etc/**']}\n")
+
+
+def test_organisations_settings_stand_below_a_repositorys() -> None:
+    general = read_config(b"roles: [security]\nfail_on: low\ngithub: {drafts: true, sarif: true}\n")
+    own = read_config(b"fail_on: never\ngithub: {drafts: false}\n")
+    both = own.over(general)
+    assert both.under({}) == {"roles": ("security",), "fail_on": None}
+    assert (both.github.drafts, both.github.sarif) == (False, True)
+    assert general.over(read_config(b"")) == general

@@ -46,15 +46,16 @@ class Change:
         return next((max(first, start) for first, last in self.ranges if first <= end and start <= last), None)
 
 
-def changes(repository: Repository, base: str, head: str) -> list[Change]:
-    """All changed files with their added lines, contents not loaded yet.
+def changes(repository: Repository, base: str, head: str, ignore: tuple[str, ...] = ()) -> list[Change]:
+    """All changed files that match none of the patterns in `ignore`, with their added lines, contents not loaded yet.
 
     Raises:
         GitError: a commit is missing, or the comparison ran out of time.
     """
-    listing = repository.run(*_DIFF, "-z", "--raw", "--numstat", "--no-abbrev", base, head).stdout
+    wanted = ("--", *([":(top)"] if ignore else ()), *(f":(top,exclude,glob){pattern}" for pattern in ignore))
+    listing = repository.run(*_DIFF, "-z", "--raw", "--numstat", "--no-abbrev", base, head, *wanted).stdout
     found = list(_parse(iter(listing.split(b"\0"))))
-    patch = repository.run(*_DIFF, "-p", "-U0", "--submodule=short", base, head).stdout
+    patch = repository.run(*_DIFF, "-p", "-U0", "--submodule=short", base, head, *wanted).stdout
     _read_ranges(patch, found)
     return found
 

@@ -67,6 +67,7 @@ class Request:
     tools_dir: str
     deadline_s: float
     only_paths: frozenset[str] | None
+    ignore: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, data: dict[str, Any]) -> Request:
@@ -86,6 +87,7 @@ class Request:
                 tools_dir=str(data["tools_dir"]),
                 deadline_s=float(data["deadline_s"]),
                 only_paths=None if only is None else frozenset(only),
+                ignore=tuple(map(str, data.get("ignore", ()))),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise BadRequest(f"the request lacks or misuses {error}") from error
@@ -119,7 +121,8 @@ def main() -> int:
 def _answer(asked: dict[str, Any]) -> object:
     """A report of evidence, a survey of the change, or lines of it."""
     if asked.get("ask") == "survey":
-        return survey(str(asked["repo"]), _commit(asked["base_sha"]), _commit(asked["head_sha"]), float(asked["deadline_s"]))
+        ignore = tuple(map(str, asked.get("ignore", ())))
+        return survey(str(asked["repo"]), _commit(asked["base_sha"]), _commit(asked["head_sha"]), float(asked["deadline_s"]), ignore)
     if asked.get("ask") == "places":
         return places(str(asked["repo"]), _commit(asked["head_sha"]), list(asked["places"]), float(asked["deadline_s"]))
     request = Request.parse(asked)
@@ -138,7 +141,7 @@ def collect(request: Request, scratch: str) -> dict[str, object]:
     empty = Path(scratch, "empty")
     empty.mkdir()
     repository = Repository(request.repo, str(empty), deadline)
-    found = changes(repository, request.base_sha, request.head_sha)
+    found = changes(repository, request.base_sha, request.head_sha, request.ignore)
     report = Report(VERSION, found, request.only_paths)
     report.not_covered += load(repository, [found[i] for i in report.wanted])
     context = Context(repository, found, request.base_sha, request.head_sha, request.roles, request.tools_dir, scratch, deadline)

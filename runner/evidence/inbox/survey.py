@@ -29,11 +29,11 @@ _DEFINES = re.compile(
 _AROUND = re.compile(rb"^@@ [^@]+ @@ .*?(?:def|class|function|func|fn)\s+([A-Za-z_]\w{2,60})")
 
 
-def survey(repo: str, base: str, head: str, deadline_s: float) -> dict[str, object]:
+def survey(repo: str, base: str, head: str, deadline_s: float, ignore: tuple[str, ...] = ()) -> dict[str, object]:
     """The diff with the smallest files first to be left out last, and callers of touched functions in other files."""
     with tempfile.TemporaryDirectory(prefix="survey-") as empty:
         repository = Repository(repo, empty, Deadline(deadline_s))
-        found = changes(repository, base, head)
+        found = changes(repository, base, head, ignore)
         diff, left_out, names = _diff(repository, base, head, found)
         touched = {change.path for change in found}
         return {

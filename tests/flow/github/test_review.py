@@ -191,6 +191,15 @@ def test_organisation_decides_where_a_repository_does_not(installed: Installed) 
     assert "security" not in pull.comments[0].body
 
 
+def test_ignored_files_are_not_looked_at_and_that_is_said(installed: Installed) -> None:
+    shop = installed.repository(**{CONFIG: "paths:\n  ignore: [gen/**]\n"})
+    shop.commit("topic", {"gen/shop.py": BAD, "shop.py": "x = 1\n"}, start="main")
+    pull = shop.pull(user="ada", head="topic")
+    reviewed(pull)
+    assert pull.check_runs[0].title == "No findings · neutral"
+    assert "gen/\\*\\* were not looked at" in pull.comments[0].body or "gen/** were not looked at" in pull.comments[0].body
+
+
 def test_findings_are_handed_to_code_scanning_where_that_is_wanted(installed: Installed) -> None:
     installed.github.app.grant(security_events="write")
     pull = installed.opened(installed.repository(**{CONFIG: "github:\n  sarif: true\n"}))
