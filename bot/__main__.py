@@ -6,12 +6,12 @@ import argparse
 import socket
 import sys
 
-import structlog
 import uvicorn
 from pydantic import ValidationError
 
 from bot.app import create_app
 from bot.settings import BotSettings
+from jobs import logs, traces
 
 
 def main() -> int:
@@ -25,11 +25,13 @@ def main() -> int:
         for problem in error.errors(include_url=False, include_input=False):
             print(f"bot: {'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}", file=sys.stderr)
         return 2
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logs.configure(settings.log_level, settings.log_format, settings)
+    traces.configure(settings.otel_exporter_otlp_endpoint, "bot")
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
         port=settings.port,
+        log_config=None,  # uvicorn logs as everything else does
         log_level="warning" if settings.log_level == "info" else settings.log_level,
         access_log=settings.log_level == "debug",
         timeout_graceful_shutdown=3,

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
-from bot import api, boxes, openapi
+from bot import api, boxes, metrics, openapi
 from bot.audit import Audit
 from bot.dashboard import routes as dashboard
 from bot.dashboard.sessions import Sessions
@@ -26,6 +26,7 @@ from bot.keys import Keys
 from bot.reviews import STREAM_WAIT_S, Reviews
 from bot.settings import BotSettings
 from bot.sources import Sources
+from jobs.metrics import Teller
 from jobs.queue import REDIS_DEADLINE_S, connect
 
 log = structlog.get_logger()
@@ -47,13 +48,16 @@ def create_app(settings: BotSettings) -> FastAPI:
         app.state.github = webhook.Receiver(Keeper(settings), Pulls(redis))
         app.state.fleet = Fleet(app.state.service.reviews, settings.box_host_token)
         app.state.description = openapi.Description(app, app.state.fleet)
-        yield
+        app.state.metrics = metrics.Metrics(redis, Teller(redis, "bot"), settings.box_metrics_token)
+        async with app.state.metrics.teller.telling():
+            yield
         await app.state.fleet.close()
         await redis.aclose(close_connection_pool=True)
 
     app = FastAPI(title="box-review", version=__version__, lifespan=lifespan, redirect_slashes=False, openapi_url=None)
     app.include_router(openapi.router)
     app.include_router(api.health)
+    app.include_router(metrics.router)
     app.include_router(api.router)
     app.include_router(boxes.router)
     app.include_router(webhook.router)

@@ -78,10 +78,11 @@ class Reviews:
             raise Refused(f"there is no review {request.before!r} that this one could go on from", 404)
         reports = [RoleReport(role=role, status=RoleStatus.QUEUED, harness=request.reviewer(role).harness) for role in request.roles]
         review_id = review_id or new_id()
-        await self._write(review_id, request, tenant, reports, request.timeout_s, request.roles)
-        # Should this process die here, a runner finds roles without a job and queues them.
-        for role in request.roles:
-            await enqueue(self._redis, RUNNER, AGENT_JOB, AgentJob(review_id=review_id, role=role), job_id(review_id, role))
+        with traces.span("review asked for", review_id=review_id):
+            await self._write(review_id, request, tenant, reports, request.timeout_s, request.roles)
+            # Should this process die here, a runner finds roles without a job and queues them.
+            for role in request.roles:
+                await enqueue(self._redis, RUNNER, AGENT_JOB, AgentJob(review_id=review_id, role=role), job_id(review_id, role))
         return review_id
 
     async def replay(self, review_id: str, tenant: str) -> str:

@@ -28,6 +28,8 @@ class BotSettings(BaseSettings):
         github_api_url: of GitHub, or of a GitHub Enterprise Server, where it ends in `/api/v3`.
         box_url: where people and GitHub reach this server, e.g. `https://review.example.com`; links in comments lead there.
         box_github_jobs: pull requests that one worker tends at the same time.
+        box_metrics_token: what `/metrics` wants to see; None: it is shown to everybody.
+        otel_exporter_otlp_endpoint: where traces go; empty: none are made.
         host, port: where to listen.
     """
 
@@ -50,6 +52,8 @@ class BotSettings(BaseSettings):
     github_api_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] = "https://api.github.com"
     box_url: Annotated[str, Field(pattern=r"^$|^https?://[^\s?#]+$")] = ""
     box_github_jobs: Annotated[int, Field(ge=1, le=1000)] = 32
+    box_metrics_token: Annotated[SecretStr, Field(min_length=16)] | None = None
+    otel_exporter_otlp_endpoint: str = ""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8380
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from arq.connections import ArqRedis
@@ -23,7 +24,11 @@ from box_review.jobs import decode, encode
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from jobs import metrics, traces
 from jobs.queue import Queue, connect
+
+if TYPE_CHECKING:
+    from arq.typing import WorkerCoroutine
 
 log = structlog.get_logger()
 
@@ -87,7 +92,7 @@ class LeaseWorker(Worker):
         on_lost: Callable[[str], Awaitable[None]],
     ) -> None:
         super().__init__(
-            functions,
+            [_measured(function) for function in functions],
             queue_name=queue.name,
             redis_pool=redis,
             handle_signals=False,
@@ -162,6 +167,7 @@ class LeaseWorker(Worker):
         """Run a job under a lease of its own."""
         token = f"{self._host_id}:{secrets.token_hex(8)}"
         self._tokens[job_id] = token
+        structlog.contextvars.bind_contextvars(job_id=job_id)  # arq runs each job in a task of its own
         renewal = asyncio.create_task(self._renew(job_id, token))
         try:
             await self.pool.set(in_progress_key_prefix + job_id, token, px=self._lease_ms)
@@ -189,6 +195,7 @@ class LeaseWorker(Worker):
     async def finish_failed_job(self, job_id: str, result_data: bytes | None) -> None:
         """Take a job off the queue that can never run, and say so."""
         if await self._finish(job_id, finish=True, result=result_data, keep_s=self.keep_result_s or 0):
+            metrics.lost_jobs.labels(self.queue_name).inc()
             await self._on_lost(job_id)
 
     async def _finish(self, job_id: str, *, finish: bool, later_ms: int = 0, result: bytes | None = None, keep_s: float = 0) -> bool:
@@ -219,6 +226,7 @@ class LeaseWorker(Worker):
                 held = 0
             if not held:
                 log.warning("the lease is lost; the job stops here", job_id=job_id)
+                metrics.lost_leases.labels(self.queue_name).inc()
                 if task := self.job_tasks.get(job_id):
                     task.cancel()
                 return
@@ -236,6 +244,19 @@ class LeaseWorker(Worker):
                     await asyncio.sleep(1)
         finally:
             await bell.aclose(close_connection_pool=True)
+
+
+def _measured(function: Function) -> Function:
+    """The same job, timed, and in the trace that queued it."""
+
+    async def run(ctx: dict[Any, Any], *arguments: Any) -> Any:
+        if ctx["job_try"] == 1:
+            metrics.job_wait.labels(function.name).observe(max(0.0, time.time() - ctx["enqueue_time"].timestamp()))
+        trace = arguments[0].get(traces.FIELD, "") if arguments and isinstance(arguments[0], dict) else ""
+        with metrics.job_seconds.labels(function.name).time(), traces.span(f"job {function.name}", trace, job_id=ctx["job_id"]):
+            return await function.coroutine(ctx, *arguments)
+
+    return replace(function, coroutine=cast("WorkerCoroutine", run))
 
 
 async def end(task: asyncio.Task[Any]) -> None:

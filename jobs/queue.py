@@ -13,6 +13,8 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from jobs import traces
+
 __all__ = ["REDIS_DEADLINE_S", "Queue", "abort", "connect", "enqueue", "ring"]
 
 REDIS_DEADLINE_S = 2.0
@@ -36,7 +38,10 @@ def connect(url: str, *, deadline_s: float = REDIS_DEADLINE_S, connections: int 
 
 async def enqueue(redis: ArqRedis, queue: Queue, function: str, job: BaseModel, job_id: str) -> bool:
     """Put a job on a queue and wake a worker; False if it is there already."""
-    made = await redis.enqueue_job(function, job.model_dump(mode="json"), _job_id=job_id, _queue_name=queue.name)
+    payload = job.model_dump(mode="json")
+    if trace := traces.current():
+        payload[traces.FIELD] = trace
+    made = await redis.enqueue_job(function, payload, _job_id=job_id, _queue_name=queue.name)
     await ring(redis, queue)
     return made is not None
 

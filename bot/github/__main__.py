@@ -22,8 +22,9 @@ from bot.keys import Keys
 from bot.reviews import Reviews
 from bot.settings import BotSettings
 from bot.sources import Sources
-from jobs import logs
+from jobs import logs, traces
 from jobs.lease import end
+from jobs.metrics import Teller
 from jobs.queue import connect
 
 log = structlog.get_logger()
@@ -36,6 +37,15 @@ async def run(settings: BotSettings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    redis = connect(settings.redis_url)
+    try:
+        async with Teller(redis, "github").telling():
+            await _keep_working(settings, stop)
+    finally:
+        await redis.aclose(close_connection_pool=True)
+
+
+async def _keep_working(settings: BotSettings, stop: asyncio.Event) -> None:
     keeper = Keeper(settings)
     work: asyncio.Task[None] | None = None
     current: Credentials | None = None
@@ -102,7 +112,8 @@ def main() -> int:
     except Misconfigured as error:
         print(f"bot.github: {error}", file=sys.stderr)
         return 2
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, settings)
+    traces.configure(settings.otel_exporter_otlp_endpoint, "github")
     asyncio.run(run(settings))
     return 0
 

@@ -243,6 +243,7 @@ class Calls:
             answer = await self._client.arequest(method, url, json=sent, params=params or None)
         except RequestFailed as error:
             metrics.calls.labels(method, str(error.response.status_code)).inc()
+            metrics.note_left(self._pause, error.response.headers)
             failure = _failed(method, url, error.response.raw_response)
             if isinstance(failure, Limited):
                 self._pause.begin(failure.after_s)
@@ -253,6 +254,7 @@ class Calls:
             metrics.calls.labels(method, "none").inc()
             raise Unavailable(f"GitHub did not answer {method} {url}: {type(error.__cause__ or error).__name__}") from error
         metrics.calls.labels(method, str(answer.status_code)).inc()
+        metrics.note_left(self._pause, answer.headers)
         try:
             return answer.json() if answer.content else None
         except ValueError as error:

@@ -45,7 +45,8 @@ async def _take(desk: Desk, one: Any) -> None:
     payload = whole["request"]["payload"]
     body = payload.encode() if isinstance(payload, str) else json.dumps(payload).encode()
     try:
-        await take(desk.pulls, desk.app.credentials, str(one["event"]), guid, body)
+        with structlog.contextvars.bound_contextvars(delivery=guid):
+            await take(desk.pulls, desk.app.credentials, str(one["event"]), guid, body)
     except Refused as error:
         log.warning("a missed delivery cannot be read", delivery=guid, reason=str(error))
         return

@@ -19,6 +19,7 @@ from bot.github.decide import InstallationGone, Nothing, decide
 from bot.github.events import KNOWN, read_event
 from bot.github.jobs import Tend, UninstalledJob
 from bot.github.state import GITHUB, TEND_JOB, UNINSTALLED_JOB, Pulls
+from jobs import traces
 from jobs.queue import enqueue
 
 log = structlog.get_logger()
@@ -43,11 +44,13 @@ async def receive(request: Request) -> JSONResponse:
     """Take a delivery: 202 once it is kept, 401 for a wrong signature, 400 for what is no delivery."""
     began = time.perf_counter()
     name, guid = request.headers.get("x-github-event", ""), request.headers.get("x-github-delivery", "")
+    known, event = guid if _GUID.fullmatch(guid) else "", name if name in KNOWN else "other"
     try:
-        answer = await _receive(request, name, guid)
+        with structlog.contextvars.bound_contextvars(delivery=known), traces.span("delivery", event=event, delivery=known):
+            answer = await _receive(request, name, guid)
     except Refused as error:
-        metrics.deliveries.labels(name if name in KNOWN else "other", "refused").inc()
-        log.warning("delivery refused", delivery=guid if _GUID.fullmatch(guid) else "", reason=str(error))
+        metrics.deliveries.labels(event, "refused").inc()
+        log.warning("delivery refused", delivery=known, reason=str(error))
         raise
     finally:
         metrics.receiving.observe(time.perf_counter() - began)
@@ -74,7 +77,7 @@ async def take(pulls: Pulls, credentials: Credentials, name: str, guid: str, bod
     event = read_event(body)
     what = decide(name, event, credentials.app_id)
     repository = f"{event.repository.owner.login}/{event.repository.name}" if event.repository else ""
-    bound = log.bind(delivery=guid, event_name=name, action=event.action, repository=repository)
+    bound = log.bind(event_name=name, action=event.action, repository=repository)
     if isinstance(what, Nothing):
         metrics.deliveries.labels(name, "ignored").inc()
         return _answer(202, ignored=what.why)
