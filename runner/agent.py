@@ -69,6 +69,7 @@ class _Work:
         await self._lane.enter("checking out")
         spec = self._host.box_spec(self._review.review_id, self._role, harness.mounts)
         self._lane.box = await self._host.checkouts.box(request, spec)
+        structlog.contextvars.bind_contextvars(box_id=self._lane.box.id)
         result = await harness.review(Assignment(request, self._role, self._lane.box, self._lane, ends_at))
         if result.role != self._role:
             raise ReviewerFailed(f"the harness answered for the role {result.role!r}")

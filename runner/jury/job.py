@@ -90,6 +90,7 @@ class _Jury:
             mounts = (panel.reviewer if panel else self._host.harness("static")).mounts
             spec = self._host.box_spec(self._review.review_id, LANE, mounts)
             self._lane.box = await self._host.checkouts.box(self._review.request, spec)
+            structlog.contextvars.bind_contextvars(box_id=self._lane.box.id)
         placed, lost = await self._place(self._lane.box, found)
         # Claims stay apart from what analyzers found until both were checked: neither may take the other's place.
         kept, unseen, unchecked = await self._recheck(self._lane.box, merge(placed, apart=True))

@@ -33,7 +33,7 @@ from box_review.sanitize import for_terminal
 from box_review.serving import INSTALL, entry, server
 from box_review.source import Change, find_change
 
-APPLICATION_COMMANDS = ("serve", "doctor", "harness")
+APPLICATION_COMMANDS = ("serve", "doctor", "harness", "deliveries")
 LATER_COMMANDS = {
     "box": "box_cli",
     "keys": "box_cli",

@@ -10,7 +10,8 @@ Keys:
     box:reviews:active           sorted set: ids of reviews without a verdict, by deadline (Unix seconds)
     box:reviews:finished         channel: ids of reviews as they get their verdict; who must not miss one looks now and then
     box:review:{id}              hash: request, tenant, created_at, deadline_at, status, record, `role:{role}` -> RoleReport,
-                                 and of a replay `replays`: the review whose results and votes it takes
+                                 and of a replay `replays`: the review whose results and votes it takes;
+                                 where traces are made, `traceparent`: the trace it was asked for in
     box:review:{id}:events       stream of ReviewEvent in the field `event`
     box:reviews:of:{tenant}      sorted set: ids of the reviews a tenant asked for, by creation (Unix seconds); what is older than
                                  KEEP_S drops out
