@@ -67,7 +67,7 @@ async def _keep_working(settings: BotSettings, stop: asyncio.Event) -> None:
 
 async def _work(settings: BotSettings, credentials: Credentials) -> None:
     # Loaded only where there is an App: the client of GitHub's API takes tens of megabytes.
-    from bot.github.calls import App  # noqa: PLC0415
+    from bot.github.app import App  # noqa: PLC0415
     from bot.github.desk import Desk  # noqa: PLC0415
     from bot.github.mirror import Mirrors  # noqa: PLC0415
     from bot.github.worker import working  # noqa: PLC0415

@@ -1,138 +1,39 @@
-"""Calls of GitHub's API. The App's key makes tokens of an hour, each for one repository and no more than its use needs.
+"""Calls of GitHub's API.
 
 Reading and whatever may be done twice is tried again here when GitHub stumbles. What creates something is not: whoever asks for it
-looks first whether it is there, since an answer can get lost after the deed.
+looks first whether it is there, since an answer can get lost after the deed; and then not before the deed had time to be done.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-import urllib.request
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, urlsplit
 
 import githubkit
 import httpx
-import structlog
-from githubkit.auth import AppAuthStrategy, TokenAuthStrategy
 from githubkit.exception import AuthExpiredError, GitHubException, RequestError, RequestFailed, RequestTimeout
 
 from bot.github import metrics
-from bot.github.credentials import Credentials
-from bot.github.errors import Denied, GitHubError, Limited, Missing, Rejected, Unavailable
-from bot.github.pull import PullRef
+from bot.github.answers import failure
+from bot.github.errors import Limited, Missing, SignedOut, Unavailable
+from bot.github.pace import USUAL, Pace
 from jobs.redaction import Redaction
 
-log = structlog.get_logger()
-
-CALL_S = 20.0
-PATIENCE_S = (0.3, 1.0, 3.0)
 WAITED_FOR_S = 5.0
 """A limit that ends sooner is waited for here."""
-STALE_S, NAMED_S = 300.0, 600.0
 PAGE, MOST_PAGES = 100, 50
-_LIMITS = httpx.Limits(max_connections=50, max_keepalive_connections=20)
+_BROKEN_OFF = (502, 504)
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 READING = MappingProxyType({"metadata": "read", "contents": "read", "pull_requests": "read"})
 WRITING = MappingProxyType({"metadata": "read", "checks": "write", "pull_requests": "write"})
 SCANNING = MappingProxyType({"security_events": "write"})
-
-
-class App:
-    """The App, as GitHub's API sees it.
-
-    Args:
-        credentials: whose App.
-        api_url: of GitHub.
-        transport: for tests; None for the network.
-    """
-
-    def __init__(self, credentials: Credentials, api_url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self.credentials = credentials
-        self.redaction = Redaction(credentials.secrets())
-        self._api_url = api_url
-        self._transport = _Kept(transport or httpx.AsyncHTTPTransport(retries=1, proxy=_proxy(api_url), limits=_LIMITS))
-        key = credentials.private_key.get_secret_value()
-        self._own = Calls(self._client(AppAuthStrategy(credentials.app_id, key)), self.redaction)
-        self._pauses: dict[int, Pause] = {}
-        self._tokens: dict[tuple[int, int, tuple[str, ...]], tuple[str, float]] = {}
-        self._named: dict[tuple[int, str], tuple[str, float]] = {}
-        self._minting: dict[tuple[int, int, tuple[str, ...]], asyncio.Lock] = {}
-        self._slug = credentials.slug
-
-    async def close(self) -> None:
-        """End all connections."""
-        await self._transport.close()
-
-    @property
-    def own(self) -> Calls:
-        """Calls as the App itself."""
-        return self._own
-
-    async def slug(self) -> str:
-        """The App's short name: its comments are those of `slug[bot]`."""
-        if not self._slug:
-            self._slug = str((await self._own.get("/app"))["slug"])
-        return self._slug
-
-    async def of(self, pull: PullRef, permissions: Mapping[str, str]) -> Calls:
-        """Calls in a pull request's repository. Raises GitHubError."""
-        token = await self.token(pull, permissions)
-        pause = self._pauses.setdefault(pull.installation_id, Pause())
-        return Calls(self._client(TokenAuthStrategy(token)), self.redaction, f"/repos/{pull.full_name}", pause)
-
-    async def token(self, pull: PullRef, permissions: Mapping[str, str]) -> str:
-        """A token for one repository, with so many permissions and no more. Raises GitHubError."""
-        key = (pull.installation_id, pull.repo_id, tuple(f"{name}:{value}" for name, value in sorted(permissions.items())))
-        async with self._minting.setdefault(key, asyncio.Lock()):
-            token, ends_at = self._tokens.get(key, ("", 0.0))
-            if ends_at - STALE_S < time.time():
-                wanted = {"repository_ids": [pull.repo_id], "permissions": dict(permissions)}
-                path = f"/app/installations/{pull.installation_id}/access_tokens"
-                made = await self._own.again("POST", path, wanted)  # one token more does no harm
-                token, ends_at = str(made["token"]), datetime.fromisoformat(str(made["expires_at"])).timestamp()
-                self._tokens[key] = (token, ends_at)
-                self.redaction.add(token)
-        return token
-
-    async def of_named(self, pull: PullRef, name: str, permissions: Mapping[str, str]) -> Calls | None:
-        """Calls in another repository of the same owner; None where the App is not installed there."""
-        key, now = (pull.installation_id, name), time.time()
-        token, ends_at = self._named.get(key, ("", 0.0))
-        if ends_at < now:
-            path = f"/app/installations/{pull.installation_id}/access_tokens"
-            try:
-                made = await self._own.again("POST", path, {"repositories": [name], "permissions": dict(permissions)})
-                token = str(made["token"])
-                self.redaction.add(token)
-            except (Rejected, Missing, Denied):
-                token = ""
-            self._named[key] = (token, now + NAMED_S)
-        if not token:
-            return None
-        pause = self._pauses.setdefault(pull.installation_id, Pause())
-        return Calls(self._client(TokenAuthStrategy(token)), self.redaction, f"/repos/{pull.owner}/{name}", pause)
-
-    def forget(self, pull: PullRef) -> None:
-        """Make new tokens for a repository: one was refused."""
-        for key in [key for key in self._tokens if key[:2] == (pull.installation_id, pull.repo_id)]:
-            del self._tokens[key]
-
-    def _client(self, auth: Any) -> githubkit.GitHub[Any]:
-        return githubkit.GitHub(
-            auth,
-            base_url=self._api_url.rstrip("/") + "/",
-            user_agent="box-review",
-            timeout=CALL_S,
-            http_cache=False,
-            auto_retry=False,
-            rest_api_validate_body=False,
-            async_transport=self._transport,
-        )
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Pause:
@@ -152,34 +53,48 @@ class Pause:
             raise Limited(f"GitHub wants no calls for another {left_s:.0f} s", left_s)
 
 
-class _Kept(httpx.AsyncBaseTransport):
-    """Connections that outlive the client of a single call: githubkit makes one for each."""
+class Access(Protocol):
+    """How a call signs in."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-        self._inner = inner
+    async def client(self) -> githubkit.GitHub[Any]:
+        """Who is signed in."""
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._inner.handle_async_request(request)
-
-    async def close(self) -> None:
-        """End them."""
-        await self._inner.aclose()
+    def renew(self) -> None:
+        """What was shown is refused; show something new from now on."""
 
 
-def _proxy(url: str) -> str | None:
-    """The proxy that the environment wants for a URL."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if host in ("localhost", "127.0.0.1", "::1") or urllib.request.proxy_bypass(host):
-        return None
-    return urllib.request.getproxies().get(parts.scheme)
+@dataclass(frozen=True)
+class Ways:
+    """How calls are made.
+
+    Args:
+        redaction: what is sent passes it.
+        pace: how long is waited.
+        base: what paths are below.
+        pause: of the installation.
+        fence: asked before anything is created; raises where it must not be any more.
+    """
+
+    redaction: Redaction
+    pace: Pace = USUAL
+    base: str = ""
+    pause: Pause = field(default_factory=Pause)
+    fence: Callable[[], Awaitable[None]] | None = None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What GitHub said; `following` is what to ask for the next page, if there is one."""
+
+    body: Any
+    following: Mapping[str, str]
 
 
 class Calls:
-    """Calls with one token. Paths are below `base`. All raise GitHubError; what is sent passes the redaction."""
+    """Calls by one way to sign in. All raise GitHubError."""
 
-    def __init__(self, client: githubkit.GitHub[Any], redaction: Redaction, base: str = "", pause: Pause | None = None) -> None:
-        self._client, self._redaction, self._base, self._pause = client, redaction, base, pause or Pause()
+    def __init__(self, access: Access, ways: Ways) -> None:
+        self._access, self._ways = access, ways
 
     async def get(self, path: str, **params: Any) -> Any:
         """What is there."""
@@ -203,13 +118,23 @@ class Calls:
                 break
         return found
 
+    async def pages(self, path: str, **params: Any) -> AsyncIterator[list[Any]]:
+        """A list page by page, where only GitHub knows what the next one is called."""
+        asked: Mapping[str, Any] = {"per_page": PAGE, **params}
+        for _ in range(MOST_PAGES):
+            page = await self._again("GET", path, None, asked)
+            yield page.body
+            if not page.following:
+                return
+            asked = page.following
+
     async def create(self, path: str, body: Mapping[str, Any]) -> Any:
         """Make something, once: whoever calls this has looked whether it is there."""
-        return await self._attempt("POST", path, body, {})
+        return await self._once("POST", path, body)
 
     async def append(self, path: str, body: Mapping[str, Any]) -> Any:
         """Change something by adding to it: whoever calls this has looked how much is there."""
-        return await self._attempt("PATCH", path, body, {})
+        return await self._once("PATCH", path, body)
 
     async def change(self, path: str, body: Mapping[str, Any]) -> Any:
         """Change something into what it may be already."""
@@ -222,9 +147,12 @@ class Calls:
         except Missing:
             return
 
-    async def again(self, method: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    async def again(self, method: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, Any] = _NOTHING) -> Any:
         """A call that does no harm when it is made twice."""
-        for pause_s in PATIENCE_S:
+        return (await self._again(method, path, body, params)).body
+
+    async def _again(self, method: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, Any]) -> _Answer:
+        for pause_s in self._ways.pace.again_s:
             try:
                 return await self._attempt(method, path, body, params)
             except Limited as error:
@@ -235,72 +163,61 @@ class Calls:
                 await asyncio.sleep(pause_s)
         return await self._attempt(method, path, body, params)
 
-    async def _attempt(self, method: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, Any]) -> Any:
-        url = self._base + path if path.startswith("/") or not path else f"{self._base}/{path}"
-        sent = None if body is None else self._redaction.of(body)
-        self._pause.check()
+    async def _once(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+        """A call that must not be made twice. Where it got no answer, the error says how long it may still be under way."""
+        if self._ways.fence is not None:
+            await self._ways.fence()
         try:
-            answer = await self._client.arequest(method, url, json=sent, params=params or None)
+            return (await self._attempt(method, path, body, _NOTHING)).body
+        except Limited:
+            raise
+        except Unavailable as error:
+            error.after_s = self._ways.pace.settle_s if _may_be_under_way(error.__cause__) else 0.0
+            raise
+
+    async def _attempt(self, method: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, Any]) -> _Answer:
+        url = self._ways.base + path if path.startswith("/") or not path else f"{self._ways.base}/{path}"
+        try:
+            return await self._sent(method, url, body, params)
+        except SignedOut:  # nothing was done
+            self._access.renew()
+        return await self._sent(method, url, body, params)
+
+    async def _sent(self, method: str, url: str, body: Mapping[str, Any] | None, params: Mapping[str, Any]) -> _Answer:
+        sent = None if body is None else self._ways.redaction.of(body)
+        self._ways.pause.check()
+        client = await self._access.client()
+        try:
+            answer = await client.arequest(method, url, json=sent, params=params or None)
         except RequestFailed as error:
-            metrics.calls.labels(method, str(error.response.status_code)).inc()
-            metrics.note_left(self._pause, error.response.headers)
-            failure = _failed(method, url, error.response.raw_response)
-            if isinstance(failure, Limited):
-                self._pause.begin(failure.after_s)
-            raise failure from error
+            self._count(method, error.response)
+            failed = failure(method, url, error.response.raw_response)
+            if isinstance(failed, Limited):
+                self._ways.pause.begin(failed.after_s)
+            raise failed from error
         except AuthExpiredError as error:
-            raise Denied("the App's credentials are past their time") from error
+            raise SignedOut("the App's credentials are past their time") from error
         except (RequestTimeout, RequestError, GitHubException, httpx.HTTPError) as error:
             metrics.calls.labels(method, "none").inc()
             raise Unavailable(f"GitHub did not answer {method} {url}: {type(error.__cause__ or error).__name__}") from error
-        metrics.calls.labels(method, str(answer.status_code)).inc()
-        metrics.note_left(self._pause, answer.headers)
+        self._count(method, answer)
         try:
-            return answer.json() if answer.content else None
+            return _Answer(answer.json() if answer.content else None, _following(answer.raw_response))
         except ValueError as error:
             raise Unavailable(f"GitHub's answer to {method} {url} is no JSON") from error
 
-
-def _failed(method: str, url: str, answer: httpx.Response) -> GitHubError:
-    """What an answer of 400 and more means for what is to be done."""
-    said = f"GitHub answered {method} {url} with {answer.status_code}: {_words(answer)}"
-    status = answer.status_code
-    wait_s = _wait_s(answer)
-    if status == 429 or (status == 403 and wait_s is not None):
-        return Limited(said, 60.0 if wait_s is None else wait_s)
-    if status >= 500:
-        return Unavailable(said)
-    if status in (401, 403):
-        return Denied(said)
-    if status in (404, 410, 451):
-        return Missing(said)
-    return Rejected(said)
+    def _count(self, method: str, answer: githubkit.Response[Any]) -> None:
+        metrics.calls.labels(method, str(answer.status_code)).inc()
+        metrics.note_left(self._ways.pause, answer.headers)
 
 
-def _wait_s(answer: httpx.Response) -> float | None:
-    """Seconds until a limit ends, if there is one."""
-    headers = answer.headers
-    try:
-        if "retry-after" in headers:
-            return max(0.0, float(headers["retry-after"]))
-        if headers.get("x-ratelimit-remaining") == "0" and "x-ratelimit-reset" in headers:
-            return max(1.0, float(headers["x-ratelimit-reset"]) - time.time())
-    except ValueError:
-        return 60.0
-    return 60.0 if "secondary rate limit" in _words(answer).lower() else None
+def _following(answer: httpx.Response) -> Mapping[str, str]:
+    link = answer.links.get("next", {}).get("url", "")
+    return dict(parse_qsl(urlsplit(link).query))
 
 
-def _words(answer: httpx.Response) -> str:
-    """GitHub's own words, with what it says of single fields."""
-    try:
-        body = answer.json()
-    except ValueError:
-        return answer.reason_phrase
-    if not isinstance(body, dict):
-        return answer.reason_phrase
-    details = [error if isinstance(error, str) else _detail(error) for error in body.get("errors") or ()]
-    return "; ".join(part for part in (str(body.get("message", "")), *details) if part)[:500]
-
-
-def _detail(error: Mapping[str, Any]) -> str:
-    return str(error.get("message") or error.get("field") or "")
+def _may_be_under_way(cause: BaseException | None) -> bool:
+    """True where nobody knows whether GitHub has done, or still does, what was asked."""
+    if isinstance(cause, RequestFailed):
+        return cause.response.status_code in _BROKEN_OFF
+    return cause is None or not isinstance(cause.__cause__, _NEVER_SENT)

@@ -9,7 +9,8 @@ import binascii
 from box_review.config import FILE, MOST_BYTES, RepoConfig, read_config
 from box_review.errors import ConfigInvalid
 
-from bot.github.calls import READING, App, Calls
+from bot.github.app import App
+from bot.github.calls import READING, Calls
 from bot.github.errors import Missing
 from bot.github.pull import PullRef
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.fleet import Fleet
-from bot.github.calls import App
+from bot.github.app import App
 from bot.github.mirror import Mirrors
+from bot.github.pace import USUAL, Pace
 from bot.github.pull import PullRef
-from bot.github.state import Pulls
+from bot.github.state import Pulls, Turn
 from bot.reviews import Reviews
 from bot.settings import BotSettings
 from bot.sources import Sources
@@ -26,6 +27,11 @@ class Desk:
     fleet: Fleet
     mirrors: Mirrors
     tenant: str
+    pace: Pace = USUAL
+
+    def during(self, turn: Turn) -> Desk:
+        """The same for as long as a turn lasts: nothing is created at GitHub after its end."""
+        return replace(self, app=self.app.fenced(turn.check))
 
     def link(self, review_id: str) -> str:
         """Where a review can be watched; empty where nobody knows how this server is reached."""

@@ -13,9 +13,15 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from box_review import git
+from box_review.errors import InputError
 from box_review.source import HISTORY, Change
+
+if TYPE_CHECKING:
+    from bot.github.desk import Desk
+    from bot.github.pull import PullRef
 
 UNUSED_S = 7 * 24 * 3600.0
 
@@ -49,9 +55,18 @@ class Mirrors:
                 kind = "sha1" if len(commits[0]) == 40 else "sha256"
                 git.run(["init", "-q", "--bare", f"--object-format={kind}", str(bare)])
             if any(git.attempt(["-C", str(bare), "cat-file", "-e", f"{commit}^{{tree}}"]).returncode for commit in commits):
-                git.fetch(bare, url, commits, depth=HISTORY, more=_signed_in(token))
+                try:
+                    git.fetch(bare, url, commits, depth=HISTORY, more=_signed_in(token))
+                except InputError:
+                    self._mend(bare)
+                    raise
             bare.touch()
         return bare
+
+    def _mend(self, bare: Path) -> None:
+        """Remove a repository in which a git that was killed has left its locks; the next fetch makes a new one."""
+        if any(bare.glob("*.lock")):
+            shutil.rmtree(bare, ignore_errors=True)
 
     @contextlib.contextmanager
     def _alone(self, repo_id: int) -> Iterator[None]:
@@ -66,6 +81,12 @@ class Mirrors:
             with self._alone(int(bare.stem)):
                 if time.time() - bare.stat().st_mtime > UNUSED_S:
                     shutil.rmtree(bare)
+
+
+async def fetched(desk: Desk, pull: PullRef, commits: Sequence[str]) -> Path:
+    """A repository on this machine that has some commits of a pull request's. Raises GitHubError, InputError."""
+    token = await desk.app.token(pull, {"contents": "read", "metadata": "read"})
+    return await desk.mirrors.fetch(pull.repo_id, desk.clone_url(pull), token, commits)
 
 
 def change(bare: Path, name: str, merge_base: str, head_sha: str, title: str) -> Change:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,9 +18,8 @@ from bot.github.webhook import take
 log = structlog.get_logger()
 
 BACK = timedelta(hours=12)
-PAGE = 100
 TURN_KEY = "box:github:missed"
-TURN_S = 240
+TURN_S = 45
 
 
 async def catch_up(desk: Desk) -> None:
@@ -27,14 +27,20 @@ async def catch_up(desk: Desk) -> None:
     if not await desk.pulls.redis.set(TURN_KEY, "1", nx=True, ex=TURN_S):
         return
     try:
-        deliveries = await desk.app.own.get("/app/hook/deliveries", per_page=PAGE)
-        delivered = {str(one["guid"]) for one in deliveries if 200 <= int(one["status_code"]) < 300}
-        for one in reversed(deliveries):  # the oldest first
-            if one["guid"] not in delivered and one["event"] in KNOWN and _recent(str(one["delivered_at"])):
-                await _take(desk, one)
-                delivered.add(str(one["guid"]))
+        for one in reversed([one async for one in _failed(desk)]):  # the oldest first
+            await _take(desk, one)
     except GitHubError as error:
         log.warning("missed deliveries could not be looked for", reason=str(error))
+
+
+async def _failed(desk: Desk) -> AsyncIterator[Any]:
+    """What GitHub could not deliver, the newest first."""
+    async for page in desk.app.own.pages("/app/hook/deliveries", status="failure"):
+        for one in page:
+            if not _recent(str(one["delivered_at"])):
+                return
+            if one["event"] in KNOWN and not 200 <= int(one["status_code"] or 0) < 300:
+                yield one
 
 
 async def _take(desk: Desk, one: Any) -> None:
@@ -49,7 +55,7 @@ async def _take(desk: Desk, one: Any) -> None:
             await take(desk.pulls, desk.app.credentials, str(one["event"]), guid, body)
     except Refused as error:
         log.warning("a missed delivery cannot be read", delivery=guid, reason=str(error))
-        return
+    await desk.pulls.once(guid)  # also one that asks for nothing
     log.info("a missed delivery is taken up", delivery=guid, event_name=one["event"])
 
 

@@ -15,13 +15,13 @@ from box_review.review import ReviewRequest
 from box_review.sanitize import for_markdown
 from box_review.source import pack
 
-from bot.errors import Refused
+from bot.errors import NoSuchReview, Refused
 from bot.github.calls import READING
 from bot.github.config import read_guidance
 from bot.github.desk import Desk
 from bot.github.errors import Denied, GitHubError, Limited, Missing, Rejected, Unavailable
 from bot.github.jobs import Prepare, Tend
-from bot.github.mirror import change
+from bot.github.mirror import change, fetched
 from bot.github.pull import PullRef
 from bot.github.state import GITHUB, TEND_JOB, Round
 from jobs.queue import enqueue
@@ -30,6 +30,9 @@ log = structlog.get_logger()
 
 PATIENCE_S = 1800.0
 """So long GitHub may be away, or no host up, before a review is given up."""
+LONGEST_PAUSE_S = 30.0
+FETCH_PATIENCE_S = 300.0
+"""So long git may fail to get the commits."""
 _CHUNK = 1 << 20
 
 
@@ -49,7 +52,7 @@ async def prepare(desk: Desk, job: Prepare) -> None:
         ready = round_.model_copy(update={"ended": "There is nothing to review: the base has it all.", "conclusion": "neutral"})
     except (Unavailable, Refused) as error:
         if time.time() - round_.began_at < PATIENCE_S and _may_pass(error):
-            await _later(desk, job, error)
+            await _later(desk, job, error, time.time() - round_.began_at)
             return
         ready = _failed(round_, error)
     except (GitHubError, InputError) as error:
@@ -57,10 +60,13 @@ async def prepare(desk: Desk, job: Prepare) -> None:
     async with desk.pulls.turn(job.pull) as turn:
         now = await turn.load()
         current = now.round_of(job.review_id)
+        if current is None or current.ended:  # nobody waits for it any more, and who stopped it did not find it yet
+            with contextlib.suppress(NoSuchReview):
+                await desk.reviews.cancel(job.review_id)
         if current is None or current.stage != "preparing":
             return
-        merged = ready.model_copy(update={"check_run_id": current.check_run_id, "ended": current.ended or ready.ended})
-        merged = merged.model_copy(update={"conclusion": current.conclusion or ready.conclusion})
+        ended = {} if current.ended else {"ended": ready.ended, "conclusion": ready.conclusion}
+        merged = current.model_copy(update={"merge_base": ready.merge_base, "stage": ready.stage, **ended})
         await turn.save(now.with_round(merged), again_at=time.time())
     await enqueue(desk.pulls.redis, GITHUB, TEND_JOB, Tend(key=job.pull.key), f"github:tend:{job.review_id}:ready")
 
@@ -71,10 +77,13 @@ async def _ask_for_review(desk: Desk, pull: PullRef, round_: Round) -> Round:
     merge_base = str(compared["merge_base_commit"]["sha"])
     if merge_base == round_.head_sha:
         raise NothingToReview
-    guidance, token = await asyncio.gather(
-        read_guidance(desk.app, pull, round_.base_sha), desk.app.token(pull, {"contents": "read", "metadata": "read"})
-    )
-    bare = await desk.mirrors.fetch(pull.repo_id, desk.clone_url(pull), token, [merge_base, round_.head_sha])
+    guidance = await read_guidance(desk.app, pull, round_.base_sha)
+    try:
+        bare = await fetched(desk, pull, [merge_base, round_.head_sha])
+    except InputError as error:  # GitHub has just said that both are there
+        if time.time() - round_.began_at < FETCH_PATIENCE_S:
+            raise Unavailable(str(error)) from error
+        raise
     request = await _upload(desk, pull, round_.model_copy(update={"merge_base": merge_base}), bare, guidance)
     await desk.reviews.create(request, desk.tenant, round_.review_id)
     log.info("review asked for", head=round_.head_sha[:12], roles=request.roles, harness=request.harness)
@@ -107,8 +116,8 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(error, Unavailable) or (isinstance(error, Refused) and error.status_code == 503)
 
 
-async def _later(desk: Desk, job: Prepare, error: Exception) -> None:
-    after_s = error.after_s if isinstance(error, Limited) else 5.0
+async def _later(desk: Desk, job: Prepare, error: Exception, waited_s: float) -> None:
+    after_s = error.after_s if isinstance(error, Limited) else min(LONGEST_PAUSE_S, max(desk.pace.pause_s, waited_s / 2))
     log.warning("a review must wait", reason=str(error), seconds=after_s)
     await desk.pulls.look_again(job.pull.key, time.time() + after_s)
 

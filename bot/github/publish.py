@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -22,8 +23,9 @@ from box_review.sanitize import visible
 from bot.github import hunks, marks, words
 from bot.github.calls import SCANNING, Calls
 from bot.github.desk import Desk
-from bot.github.errors import Denied, Missing, Rejected
-from bot.github.show import put_sticky
+from bot.github.errors import LASTING, Limited, Rejected, Unavailable
+from bot.github.mirror import fetched
+from bot.github.show import details, put_sticky, refused
 from bot.github.state import PullState, Round
 
 log = structlog.get_logger()
@@ -31,6 +33,14 @@ log = structlog.get_logger()
 ANNOTATIONS_AT_ONCE = 50
 MOST_ANNOTATIONS = 500
 NO_SCANNING = "Code scanning took no findings: the App needs the permission `security_events: write`, and the repository code scanning."
+_NAMES = {
+    "review": "the comments at lines",
+    "threads": "answers in the threads of what is fixed",
+    "labels": "labels",
+    "sarif": "findings for code scanning",
+    "sticky": "the comment",
+    "check": "the check's end",
+}
 _LEVELS = {Severity.CRITICAL: "failure", Severity.HIGH: "failure", Severity.MEDIUM: "warning", Severity.LOW: "notice"}
 
 
@@ -65,39 +75,83 @@ async def verdict_of(desk: Desk, state: PullState, round_: Round) -> Verdict:
 
 
 class Publication:
-    """One round's verdict on its way to GitHub; `state` is always what is done so far."""
+    """One round's verdict on its way to GitHub; `state` is always what is done so far.
 
-    def __init__(self, desk: Desk, calls: Calls, state: PullState, round_: Round, verdict: Verdict) -> None:
+    Args:
+        remember: called with the state after each part that is done.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        calls: Calls,
+        state: PullState,
+        round_: Round,
+        verdict: Verdict,
+        remember: Callable[[PullState], Awaitable[None]] | None = None,
+    ) -> None:
         self._desk, self._calls, self.state, self._round, self._verdict = desk, calls, state, round_, verdict
-        self._notes: list[str] = []
+        self._remember = remember
 
     async def run(self) -> None:
-        """All that is not done yet. Raises GitHubError; what was done stays done."""
-        steps = {"review": self._review, "threads": self._threads, "labels": self._labels, "sarif": self._sarif}
-        for name, step in steps.items():
-            if not getattr(self._round.done, name):
-                await step()
-                self._mark(name)
-        await self.sticky()
-        if not self._round.done.check:
-            await self.check()
-            self._mark("check")
+        """All that is not done yet. A part that GitHub refuses for good is told in the others; one that must wait lets the others go on.
 
-    def _mark(self, name: str) -> None:
-        self._round = self._round.model_copy(update={"done": self._round.done.model_copy(update={name: True})})
+        Raises:
+            Unavailable: some part must wait; what was done stays done.
+        """
+        parts = {"review": self._review, "threads": self._threads, "labels": self._labels, "sarif": self._sarif}
+        waiting = [await self._part(name, work) for name, work in {**parts, "sticky": self.sticky, "check": self.check}.items()]
+        if troubles := [error for error in waiting if error is not None]:
+            raise max(troubles, key=lambda error: error.after_s)
+
+    async def _part(self, name: str, work: Callable[[], Awaitable[None]]) -> Unavailable | None:
+        """One part, unless it is done; returns why it must wait."""
+        if getattr(self._round.done, name):
+            return None
+        try:
+            await work()
+        except Limited:
+            raise
+        except Unavailable as error:
+            return error
+        except LASTING as error:
+            self._note(refused(_NAMES[name], error))
+        await self._now(done=self._round.done.model_copy(update={name: True}))
+        return None
+
+    async def _now(self, **update: object) -> None:
+        self._round = self._round.model_copy(update=update)
         self.state = self.state.with_round(self._round)
+        if self._remember is not None:
+            await self._remember(self.state)
+
+    def _note(self, note: str) -> None:
+        self._round = self._round.model_copy(update={"notes": tuple(dict.fromkeys((*self._round.notes, note)))})
+
+    def _text(self) -> str:
+        """The whole review."""
+        return words.verdict(self._verdict.record, self.state.ignored, self._round.notes, self._desk.link(self._round.review_id))
 
     async def sticky(self) -> None:
         """The comment with the whole review."""
-        body = words.verdict(self._verdict.record, self.state.ignored, self._notes, self._desk.link(self._round.review_id))
-        self.state = await put_sticky(self._desk, self._calls, self.state, body)
+        self.state = await put_sticky(self._desk, self._calls, self.state, self._text())
 
     async def check(self) -> None:
-        """The check's end. Annotations can only be added, so it is looked how many are there."""
+        """The check's end, if it has begun. It holds the review where no comment does."""
+        if self._round.check_run_id is None:
+            return
         record, path = self._verdict.record, f"/check-runs/{self._round.check_run_id}"
+        told = self.state.sticky_id is not None
+        where = "The review is in the comment on the pull request." if told else "GitHub took no comment; the review stands below."
+        output = {"title": words.check_title(record), "summary": f"{wording.last_line(record)}\n\n{where}"[:60_000]}
+        await self._annotate(path, output)
+        end = output if told else {**output, "text": self._text()}
+        body = {"status": "completed", "conclusion": self._verdict.conclusion.value, "output": end, **details(self._desk, self._round)}
+        await self._calls.change(path, body)
+
+    async def _annotate(self, path: str, output: dict[str, str]) -> None:
+        """Findings at their lines. Annotations can only be added, so it is looked how many are there."""
         found = await self._calls.get(path)
-        title = words.check_title(record)
-        output = {"title": title, "summary": f"{wording.last_line(record)}\n\nThe review is in the comment on the pull request."[:60_000]}
         annotations = [_annotation(finding) for finding in self._verdict.told][:MOST_ANNOTATIONS]
         there = int((found.get("output") or {}).get("annotations_count") or 0)
         for start in range(there, len(annotations), ANNOTATIONS_AT_ONCE):
@@ -107,7 +161,6 @@ class Publication:
             except Rejected as error:  # a path that GitHub does not take must not cost the verdict
                 log.warning("annotations were refused", reason=str(error))
                 break
-        await self._calls.change(path, {"status": "completed", "conclusion": self._verdict.conclusion.value, "output": output})
 
     async def _review(self) -> None:
         """One review, with comments on lines of the diff; none where there is nothing to tell."""
@@ -132,10 +185,11 @@ class Publication:
 
     async def _comments(self) -> list[dict[str, Any]]:
         """Comments for the findings whose lines the diff shows."""
-        bare = self._desk.mirrors.folder_of(self.state.pull.repo_id)
+        base_sha, head_sha = self._round.merge_base or "", self._round.head_sha
         try:
-            shown = await asyncio.to_thread(hunks.read_hunks, bare, self._round.merge_base or "", self._round.head_sha)
-        except InputError as error:  # the mirror was tidied away, or this is another machine: the sticky comment has it all
+            bare = await fetched(self._desk, self.state.pull, [base_sha, head_sha])  # this may be another machine than at the beginning
+            shown = await asyncio.to_thread(hunks.read_hunks, bare, base_sha, head_sha)
+        except InputError as error:  # gone by a force push: the sticky comment has it all
             log.warning("no comments at lines", reason=str(error))
             return []
         placed = [(finding, hunks.place(finding, shown)) for finding in self._verdict.told]
@@ -167,7 +221,7 @@ class Publication:
             if other in there:
                 await self._calls.remove(f"{path}/{quote(other, safe='')}")
         if mine is not None and mine not in there:
-            await self._calls.create(path, {"labels": [mine]})
+            await self._calls.again("POST", path, {"labels": [mine]})
 
     async def _sarif(self) -> None:
         """The findings for code scanning. Who has not allowed that is told, and gets the rest all the same."""
@@ -178,10 +232,10 @@ class Publication:
         ref = f"refs/pull/{self.state.pull.number}/head"
         try:
             calls = await self._desk.app.of(self.state.pull, SCANNING)
-            await calls.again("POST", "/code-scanning/sarifs", {"commit_sha": self._round.head_sha, "ref": ref, "sarif": packed})
-        except (Denied, Missing, Rejected) as error:
+            await calls.create("/code-scanning/sarifs", {"commit_sha": self._round.head_sha, "ref": ref, "sarif": packed})
+        except LASTING as error:
             log.warning("code scanning took no findings", reason=str(error))
-            self._notes.append(NO_SCANNING)
+            self._note(NO_SCANNING)
 
     async def _ours(self) -> str:
         return f"{await self._desk.app.slug()}[bot]"

@@ -4,7 +4,7 @@
     box:github:delivery:{guid}        set once per delivery, for three days: a redelivery is no second event
     box:github:pull:{repo}:{number}   PullState
     ….:names                          PullRef: what it is called now, by the newest delivery
-    ….:inbox                          list of intents not yet taken up
+    ….:inbox                          list of intents not yet taken up, each behind its delivery's id
     ….:turn                           lock: one worker tends a pull request at a time
     box:github:open                   sorted set: pull requests with something left to do, by when to look again (Unix seconds)
     box:github:round:{review id}      which pull request a review is for
@@ -14,10 +14,10 @@ A delivery is marked, put into the inbox and its pull request opened in one step
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from arq.connections import ArqRedis
@@ -26,19 +26,15 @@ from box_review.finding import ContractModel
 from box_review.jobs import KEEP_S, Queue
 from box_review.review import Sha
 from pydantic import Field
-from redis.asyncio.lock import Lock
-from redis.exceptions import LockError
 
 from bot.github.decide import Closed, Look, Said, intent
 from bot.github.pull import PullRef
+from bot.github.turn import Hold, TurnLost, holding
 
 GITHUB = Queue("box:github")
 TEND_JOB, PREPARE_JOB, ASK_JOB, UNINSTALLED_JOB = "tend", "prepare", "ask", "uninstalled"
 OPEN = "box:github:open"
 SEEN_S = 3 * 24 * 3600
-TURN_S = 12.0
-"""A turn whose worker fell silent ends after so many seconds."""
-TURN_WAIT_S = 60.0
 MOST_INBOX = 1000
 
 _ACCEPT = """
@@ -52,11 +48,11 @@ return 1
 """
 _SAVE = """
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('set', KEYS[2], ARGV[3], 'EX', ARGV[6])
-redis.call('ltrim', KEYS[3], ARGV[4], -1)
-if redis.call('llen', KEYS[3]) > 0 then redis.call('zadd', KEYS[4], ARGV[7], ARGV[2])
-elseif ARGV[5] == '' then redis.call('zrem', KEYS[4], ARGV[2])
-else redis.call('zadd', KEYS[4], ARGV[5], ARGV[2]) end
+redis.call('set', KEYS[2], ARGV[3], 'EX', ARGV[5])
+for at = 7, #ARGV do redis.call('lrem', KEYS[3], 1, ARGV[at]) end
+if ARGV[4] ~= '' then redis.call('zadd', KEYS[4], ARGV[4], ARGV[2])
+elseif redis.call('llen', KEYS[3]) > 0 then redis.call('zadd', KEYS[4], ARGV[6], ARGV[2])
+else redis.call('zrem', KEYS[4], ARGV[2]) end
 return 1
 """
 
@@ -77,6 +73,7 @@ class Done(ContractModel):
     threads: bool = False
     labels: bool = False
     sarif: bool = False
+    sticky: bool = False
 
 
 Stage = Literal["preparing", "reviewing", "publishing", "over"]
@@ -91,6 +88,8 @@ class Round(ContractModel):
         review_id: chosen when the round begins, so that a job that runs twice asks for one review.
         ended: why there is no verdict, as Markdown of ours: check and comment say it. Empty for one that has or will have one.
         conclusion: of a round that ended so.
+        greeted: the comment says that it is under way.
+        notes: sentences on what GitHub did not take.
         before: the review of an earlier head that this one goes on from.
         config: how the repository wants it.
     """
@@ -107,6 +106,8 @@ class Round(ContractModel):
     ended: str = ""
     conclusion: Literal["", "cancelled", "neutral", "action_required", "failure"] = ""
     check_run_id: int | None = None
+    greeted: bool = False
+    notes: tuple[str, ...] = ()
     done: Done = Done()
     began_at: float
     before: str = ""
@@ -132,7 +133,8 @@ class PullState(ContractModel):
     Args:
         sticky_id: our comment.
         published: the newest review that was posted.
-        failures: how often in a row GitHub could not be worked with.
+        failures, failing_since: how often in a row GitHub could not be worked with, and the Unix seconds of the first time.
+        rests_until: before that, nothing may be looked at: what GitHub was asked for may still be done.
     """
 
     pull: PullRef
@@ -141,6 +143,8 @@ class PullState(ContractModel):
     published: str = ""
     ignored: tuple[Ignored, ...] = Field(default=(), max_length=500)
     failures: int = 0
+    failing_since: float = 0.0
+    rests_until: float = 0.0
 
     @property
     def current(self) -> Round | None:
@@ -164,27 +168,36 @@ class PullState(ContractModel):
         return next((round_ for round_ in self.rounds if round_.review_id == review_id), None)
 
 
-class TurnLost(Exception):
-    """Another worker tends the pull request now."""
+@dataclass(frozen=True)
+class Entry:
+    """An intent, and how it stands in the inbox: no two are alike, so taking one out twice takes out no other."""
+
+    raw: bytes
+    intent: Look | Closed | Said
 
 
 class Turn:
     """The right to change one pull request's state, while it lasts."""
 
-    def __init__(self, redis: ArqRedis, pull: PullRef, lock: Lock) -> None:
-        self._redis, self._pull, self._lock = redis, pull, lock
+    def __init__(self, redis: ArqRedis, pull: PullRef, hold: Hold) -> None:
+        self._redis, self._pull, self._hold = redis, pull, hold
+
+    async def check(self) -> None:
+        """Raises TurnLost if it is over."""
+        await self._hold.check()
 
     async def load(self) -> PullState:
         """The state as it was left."""
         raw = await self._redis.get(_state(self._pull.key))
         return PullState(pull=self._pull) if raw is None else PullState.model_validate_json(raw)
 
-    async def inbox(self) -> list[Look | Closed | Said]:
+    async def inbox(self) -> list[Entry]:
         """What has come in and was not taken up."""
-        return [intent.validate_json(raw) for raw in await self._redis.lrange(_inbox(self._pull.key), 0, -1)]  # type: ignore[misc]
+        found = await self._redis.lrange(_inbox(self._pull.key), 0, -1)  # type: ignore[misc]
+        return [Entry(raw, intent.validate_json(raw.partition(b" ")[2])) for raw in found]
 
-    async def save(self, state: PullState, *, taken: int = 0, again_at: float | None = None) -> None:
-        """Keep a state, take `taken` intents out of the inbox, and say when to look again (None: when something comes).
+    async def save(self, state: PullState, *, taken: Sequence[Entry] = (), again_at: float | None = None) -> None:
+        """Keep a state, take intents out of the inbox, and say when to look again (None: when something comes).
 
         Raises:
             TurnLost: the turn is over; nothing was kept.
@@ -192,9 +205,8 @@ class Turn:
         key = self._pull.key
         names = [_turn(key), _state(key), _inbox(key), OPEN]
         due = "" if again_at is None else repr(again_at)
-        token = self._lock.local.token
-        arguments = [token, key, state.model_dump_json(), str(taken), due, str(KEEP_S), repr(time.time())]
-        if not await self._redis.eval(_SAVE, 4, *names, *arguments):  # type: ignore[misc]
+        arguments = [self._hold.token, key, state.model_dump_json(), due, str(KEEP_S), repr(time.time()), *(entry.raw for entry in taken)]
+        if not await self._redis.eval(_SAVE, 4, *names, *arguments):  # type: ignore[misc, arg-type]
             raise TurnLost(key)
 
 
@@ -208,7 +220,8 @@ class Pulls:
         """Take up a delivery; False if it was taken up before, or the pull request is flooded."""
         names = [_delivery(delivery), _inbox(pull.key), OPEN, _names(pull.key)]
         bounds = [str(SEEN_S), str(MOST_INBOX), str(KEEP_S)]
-        arguments = [pull.key, intent.dump_json(what).decode(), repr(time.time()), *bounds, pull.model_dump_json()]
+        entry = f"{delivery} {intent.dump_json(what).decode()}"
+        arguments = [pull.key, entry, repr(time.time()), *bounds, pull.model_dump_json()]
         return bool(await self.redis.eval(_ACCEPT, 4, *names, *arguments) == 1)  # type: ignore[misc]
 
     async def once(self, delivery: str) -> bool:
@@ -254,37 +267,20 @@ class Pulls:
         raw = await self.redis.get(_round(review_id))
         return None if raw is None else PullRef.model_validate_json(raw)
 
+    async def of_reviews(self, review_ids: Sequence[str]) -> list[PullRef | None]:
+        """The same for several, in their order."""
+        found = await self.redis.mget([_round(review_id) for review_id in review_ids]) if review_ids else []
+        return [None if raw is None else PullRef.model_validate_json(raw) for raw in found]
+
     @contextlib.asynccontextmanager
     async def turn(self, pull: PullRef) -> AsyncIterator[Turn]:
         """Wait for the right to change a pull request's state.
 
         Raises:
-            TurnLost: it was not to be had within `TURN_WAIT_S`.
+            TurnLost: it was not to be had in time, or was lost on the way.
         """
-        lock = Lock(self.redis, _turn(pull.key), timeout=TURN_S, sleep=0.05, blocking_timeout=TURN_WAIT_S, thread_local=False)
-        if not await lock.acquire():
-            raise TurnLost(pull.key)
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - for the type checker
-        keeper = asyncio.create_task(_keep(lock, task))
-        try:
-            yield Turn(self.redis, pull, lock)
-        finally:
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
-            with contextlib.suppress(LockError):
-                await lock.release()
-
-
-async def _keep(lock: Lock, worker: asyncio.Task[object]) -> None:
-    """Renew a turn; its worker stops when that fails."""
-    while True:
-        await asyncio.sleep(TURN_S / 4)
-        try:
-            await lock.reacquire()
-        except LockError:
-            worker.cancel()
-            return
+        async with holding(self.redis, _turn(pull.key)) as hold:
+            yield Turn(self.redis, pull, hold)
 
 
 def _delivery(guid: str) -> str:

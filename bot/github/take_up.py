@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 STRANGERS = ("FIRST_TIMER", "FIRST_TIME_CONTRIBUTOR", "NONE", "MANNEQUIN")
 AS_WANTED = Wish()
+CLOSED = "The pull request was closed."
 FIRST = "A first contribution: `/box review` by somebody with write access begins the review."
 Ending = Literal["cancelled", "neutral", "action_required"]
 
@@ -33,7 +34,7 @@ async def take_up(desk: Desk, state: PullState, what: Look | Closed | Said) -> P
     if isinstance(what, Said):
         return await obey(desk, state, what)
     if isinstance(what, Closed):
-        return stop(state, "The pull request was closed.")
+        return await _closed(desk, state)
     return await look(desk, state, what)
 
 
@@ -47,7 +48,7 @@ async def look(desk: Desk, state: PullState, what: Look, wish: Wish = AS_WANTED,
     calls = await desk.app.of(state.pull, READING)
     pull = await calls.get(f"/pulls/{state.pull.number}")
     if pull.get("state") != "open":
-        return stop(state, "The pull request was closed.")
+        return stop(state, CLOSED)
     head_sha, base = str(pull["head"]["sha"]), pull["base"]
     if not what.again and _known(state, head_sha, str(base["ref"]), what):
         return state
@@ -62,6 +63,12 @@ async def look(desk: Desk, state: PullState, what: Look, wish: Wish = AS_WANTED,
         return _begun(state, round_, FIRST, "action_required")
     log.info("round begins", head=head_sha[:12], why=what.why, review_id=round_.review_id, attempt=round_.attempt)
     return _begun(state, round_)
+
+
+async def _closed(desk: Desk, state: PullState) -> PullState:
+    """The state where a pull request was closed, and is so still: deliveries may come in another order."""
+    pull = await (await desk.app.of(state.pull, READING)).get(f"/pulls/{state.pull.number}")
+    return state if pull.get("state") == "open" else stop(state, CLOSED)
 
 
 def stop(state: PullState, why: str, ending: Ending = "cancelled") -> PullState:

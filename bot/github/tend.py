@@ -1,11 +1,13 @@
 """The job that brings GitHub in line with what a pull request needs: takes up what came in, then moves its rounds on.
 
-Whatever goes wrong with GitHub, the pull request stays open, and is looked at again later, a little later each time.
+What GitHub refuses for good is said and left out, and everything else is done all the same. Whatever else goes wrong with GitHub, the
+pull request stays open, and is looked at again later, a little later each time.
 """
 
 from __future__ import annotations
 
 import contextlib
+import random
 import time
 
 import structlog
@@ -15,22 +17,18 @@ from bot.errors import NoSuchReview
 from bot.github import metrics, publish, show, words
 from bot.github.calls import WRITING, Calls
 from bot.github.desk import Desk
-from bot.github.errors import Denied, GitHubError, Limited, Missing, Rejected
+from bot.github.errors import LASTING, GitHubError, Limited, Missing, Rejected, Unavailable
 from bot.github.jobs import Prepare, Tend
 from bot.github.prepare import PATIENCE_S
 from bot.github.pull import PullRef
-from bot.github.state import GITHUB, PREPARE_JOB, PullState, Round, Turn, TurnLost
+from bot.github.state import GITHUB, PREPARE_JOB, PullState, Round, Turn
 from bot.github.take_up import take_up
+from bot.github.turn import TurnLost
 from jobs.queue import enqueue
 
 log = structlog.get_logger()
 
-LOOK_S = 15.0
-"""A review that runs is looked at so often, should its end go unheard."""
-LONGEST_PAUSE_S = 300.0
 LOST = "The review was lost; `/box review` begins a new one."
-HOPELESS = 5
-"""So often in a row GitHub may deny us before a pull request is given up."""
 
 
 async def tend(desk: Desk, job: Tend) -> None:
@@ -41,8 +39,9 @@ async def tend(desk: Desk, job: Tend) -> None:
     with structlog.contextvars.bound_contextvars(repository=pull.full_name, pull=pull.number, installation=pull.installation_id):
         try:
             async with desk.pulls.turn(pull) as turn:
-                await _Tending(desk, pull, turn).run()
+                await _Tending(desk.during(turn), pull, turn).run()
         except TurnLost:
+            log.warning("another worker tends the pull request")
             await desk.pulls.look_again(job.key, time.time() + 1)
 
 
@@ -55,39 +54,63 @@ class _Tending:
 
     async def run(self) -> None:
         self._state = (await self._turn.load()).model_copy(update={"pull": self._pull})
-        try:
-            await self._take_up_all()
-            await self._move_on()
-        except GitHubError as error:
-            await self._stumbled(error)
+        if self._state.rests_until > time.time():
+            await self._turn.save(self._state, again_at=self._state.rests_until)
             return
-        again_at = None if self._state.settled else time.time() + LOOK_S
-        await self._turn.save(self._state.model_copy(update={"failures": 0}), again_at=again_at)
+        try:
+            troubles = [*await self._take_up_all(), *await self._move_on()]
+        except Limited as error:
+            troubles = [error]
+        if troubles:
+            await self._stumble(troubles)
+            return
+        calm = self._state.model_copy(update={"failures": 0, "failing_since": 0.0, "rests_until": 0.0})
+        await self._turn.save(calm, again_at=None if calm.settled else self._soon)
 
-    async def _take_up_all(self) -> None:
+    @property
+    def _soon(self) -> float:
+        return time.time() + self._desk.pace.look_s
+
+    async def _take_up_all(self) -> list[GitHubError]:
+        """What came in, in its order; it stops at what cannot be done now."""
         while inbox := await self._turn.inbox():
             try:
-                self._state = await take_up(self._desk, self._state, inbox[0])
-            except (Missing, Rejected) as error:  # its comment or pull request is gone; what follows is not
-                log.warning("an event came to nothing", intent=inbox[0].kind, reason=str(error))
-            await self._turn.save(self._state, taken=1, again_at=time.time() + LOOK_S)
+                self._state = await take_up(self._desk, self._state, inbox[0].intent)
+            except Limited:
+                raise
+            except Unavailable as error:
+                return [error]
+            except LASTING as error:  # its comment or pull request is gone, or we may not; what follows is not
+                log.warning("an event came to nothing", intent=inbox[0].intent.kind, reason=str(error))
+            await self._turn.save(self._state, taken=inbox[:1], again_at=self._soon)
+        return []
 
-    async def _move_on(self) -> None:
+    async def _move_on(self) -> list[GitHubError]:
+        """Each round that is not over, whatever becomes of the others."""
+        troubles: list[GitHubError] = []
         for round_ in self._state.rounds:
             if round_.stage != "over":
                 try:
                     await self._move(round_)
-                finally:  # what was done for this round is remembered, also where the next step failed
-                    await self._turn.save(self._state, again_at=time.time() + LOOK_S)
+                except Limited:
+                    raise
+                except GitHubError as error:
+                    troubles.append(error)
+                await self._save()  # what was done for this round is remembered, also where the next step failed
         current = self._state.current
         kept = tuple(round_ for round_ in self._state.rounds if round_.stage != "over" or round_ is current)
         self._state = self._state.model_copy(update={"rounds": kept})
+        return troubles
+
+    async def _save(self) -> None:
+        await self._turn.save(self._state, again_at=self._soon)
 
     async def _move(self, round_: Round) -> None:
         calls = await self._desk.app.of(self._pull, WRITING)
         if round_.check_run_id is None:
             round_ = await show.put_check(self._desk, calls, self._state, round_)
             self._keep(round_)
+            await self._save()
         if round_.ended:
             await self._end(calls, round_)
         elif round_.stage == "preparing":
@@ -97,13 +120,13 @@ class _Tending:
 
     async def _begin(self, calls: Calls, round_: Round) -> None:
         """Say that it is looked at, and have its commits fetched."""
-        link = self._desk.link(round_.review_id)
-        roles = round_.wish.roles or round_.config.roles or ()
-        self._state = await show.put_sticky(self._desk, calls, self._state, words.reviewing(round_, roles, link))
-        await self._turn.save(self._state, again_at=time.time() + LOOK_S)
         await self._desk.pulls.bind(round_.review_id, self._pull)
         job = Prepare(pull=self._pull, review_id=round_.review_id)
         await enqueue(self._desk.pulls.redis, GITHUB, PREPARE_JOB, job, f"github:prepare:{round_.review_id}")
+        if not round_.greeted:
+            roles = round_.wish.roles or round_.config.roles or ()
+            await self._tell(calls, words.reviewing(round_, roles, self._desk.link(round_.review_id)))
+            self._keep(round_.model_copy(update={"greeted": True}))
 
     async def _look(self, calls: Calls, round_: Round) -> None:
         """Publish a verdict, if there is one."""
@@ -111,7 +134,7 @@ class _Tending:
             record = await self._desk.reviews.record(round_.review_id)
         except NoSuchReview:
             if time.time() - round_.began_at > PATIENCE_S:
-                self._keep(round_.model_copy(update={"ended": LOST, "conclusion": "action_required"}))
+                await self._end(calls, round_.model_copy(update={"ended": LOST, "conclusion": "action_required"}))
             return
         if not record.status.final:
             return
@@ -120,11 +143,8 @@ class _Tending:
             await self._end(calls, cancelled)
             return
         verdict = await publish.verdict_of(self._desk, self._state, round_)
-        publication = publish.Publication(self._desk, calls, self._state, round_, verdict)
-        try:
-            await publication.run()
-        finally:
-            self._state = publication.state
+        publication = publish.Publication(self._desk, calls, self._state, round_, verdict, self._remember)
+        await publication.run()
         done = self._state.round_of(round_.review_id)
         assert done is not None  # noqa: S101 - it was just published
         self._keep(done.model_copy(update={"stage": "over"}))
@@ -132,41 +152,61 @@ class _Tending:
         metrics.rounds.labels(verdict.conclusion.value).inc()
         log.info("review published", review_id=round_.review_id, conclusion=verdict.conclusion.value, findings=len(verdict.told))
 
+    async def _remember(self, state: PullState) -> None:
+        self._state = state
+        await self._save()
+
     async def _end(self, calls: Calls, round_: Round) -> None:
         """A round without a verdict: its review stops, its check says why, and the comment too unless a newer round has it."""
-        with contextlib.suppress(NoSuchReview):
-            await self._desk.reviews.cancel(round_.review_id)
+        self._keep(round_)
+        await self._cancel(round_)
         if self._state.current is not None and self._state.current.review_id == round_.review_id:
-            self._state = await show.put_sticky(self._desk, calls, self._state, words.ended(round_))
-        await show.end_check(calls, round_, _TITLES.get(round_.conclusion, "Not reviewed"))
+            await self._tell(calls, words.ended(round_))
+        try:
+            await show.end_check(self._desk, calls, round_, _TITLES.get(round_.conclusion, "Not reviewed"))
+        except LASTING as error:
+            show.refused("the end of a check", error)
         self._keep(round_.model_copy(update={"stage": "over"}))
         metrics.rounds.labels(round_.conclusion or "neutral").inc()
         log.info("round ended", review_id=round_.review_id, conclusion=round_.conclusion, why=round_.ended)
 
+    async def _tell(self, calls: Calls, body: str) -> None:
+        """The comment says this, where we may have one."""
+        try:
+            self._state = await show.put_sticky(self._desk, calls, self._state, body)
+        except LASTING as error:
+            show.refused("the comment", error)
+
+    async def _cancel(self, round_: Round) -> None:
+        with contextlib.suppress(NoSuchReview):
+            await self._desk.reviews.cancel(round_.review_id)
+
     def _keep(self, round_: Round) -> None:
         self._state = self._state.with_round(round_)
 
-    async def _stumbled(self, error: GitHubError) -> None:
-        """Look again later; give up where we are not wanted any more."""
-        failures = self._state.failures + 1
-        state = self._state.model_copy(update={"failures": failures})
-        if isinstance(error, Denied | Missing):
-            self._desk.app.forget(self._pull)
-            if failures >= HOPELESS:
-                log.warning("pull request given up", reason=str(error))
-                await self._turn.save(await self.given_up(state), taken=len(await self._turn.inbox()))
-                return
-        after_s = error.after_s if isinstance(error, Limited) else min(LONGEST_PAUSE_S, 2.0 ** min(failures, 9))
-        log.warning("GitHub could not be worked with; looking again later", reason=str(error), seconds=round(after_s, 1))
-        await self._turn.save(state, again_at=time.time() + after_s)
+    async def _stumble(self, troubles: list[GitHubError]) -> None:
+        """Look again later; give up where we are not known any more."""
+        now, pace = time.time(), self._desk.pace
+        failures, since = self._state.failures + 1, self._state.failing_since or now
+        gone = all(isinstance(error, Missing | Rejected) for error in troubles)
+        if now - since >= (pace.gone_s if gone else pace.patience_s):
+            await self._give_up(troubles[0])
+            return
+        rests_s = max((error.after_s for error in troubles if isinstance(error, Unavailable)), default=0.0)
+        after_s = max(rests_s, min(pace.longest_s, pace.pause_s * 2.0 ** min(failures - 1, 16)))
+        after_s *= 1 + random.random() / 10  # noqa: S311 - all that waited for one limit need not come at once
+        update = {"failures": failures, "failing_since": since, "rests_until": now + rests_s if rests_s else 0.0}
+        log.warning("GitHub could not be worked with; looking again later", reason=str(troubles[0]), seconds=round(after_s, 1))
+        await self._turn.save(self._state.model_copy(update=update), again_at=now + after_s)
 
-    async def given_up(self, state: PullState) -> PullState:
+    async def _give_up(self, error: GitHubError) -> None:
         """Nothing more is done; reviews that run are stopped."""
-        for round_ in state.rounds:
+        log.warning("pull request given up", reason=str(error))
+        for round_ in self._state.rounds:
             if round_.stage != "over":
-                with contextlib.suppress(NoSuchReview):
-                    await self._desk.reviews.cancel(round_.review_id)
-        return state.model_copy(update={"rounds": (), "failures": 0})
+                await self._cancel(round_)
+        left = self._state.model_copy(update={"rounds": (), "failures": 0, "failing_since": 0.0, "rests_until": 0.0})
+        await self._turn.save(left, taken=await self._turn.inbox())
 
 
 _TITLES = {"cancelled": "Cancelled", "action_required": "Somebody has to act", "neutral": "Nothing to review", "failure": "Not reviewed"}

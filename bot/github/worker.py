@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import structlog
 from arq.worker import Function, func
-from box_review.jobs import FINISHED, review_key
+from box_review.jobs import FINISHED
 from pydantic import BaseModel
 from redis.exceptions import RedisError
 
@@ -22,10 +22,10 @@ from bot.github.desk import Desk
 from bot.github.errors import GitHubError
 from bot.github.jobs import AskJob, Prepare, Tend, UninstalledJob
 from bot.github.prepare import prepare
-from bot.github.pull import PullRef
 from bot.github.state import ASK_JOB, GITHUB, PREPARE_JOB, TEND_JOB, UNINSTALLED_JOB
+from bot.github.take_up import stop
 from bot.github.tend import tend
-from jobs import traces
+from bot.github.turn import TurnLost
 from jobs.lease import LeaseWorker, Terms, end
 from jobs.queue import enqueue
 
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 LEASE_S = 10.0
 SWEEP_S = 1.0
-MISSED_S = 300.0
+MISSED_S = 60.0
 TIDY_S = 3600.0
 _J = TypeVar("_J", bound=BaseModel)
 
@@ -73,37 +73,32 @@ async def working(desk: Desk, redis_url: str) -> AsyncIterator[LeaseWorker]:
 
 
 async def uninstalled(desk: Desk, job: UninstalledJob) -> None:
-    """Stop what runs for an installation that was removed or suspended: nobody may hear of it any more."""
+    """End what runs for an installation that was removed or suspended. GitHub hears of it if the App comes back soon."""
     for key in await desk.pulls.open():
         state = await desk.pulls.peek(key)
         if state is None or state.pull.installation_id != job.installation_id:
             continue
         async with desk.pulls.turn(state.pull) as turn:
-            state = await turn.load()
+            state = stop(await turn.load(), "The App was suspended or removed here.")
             for round_ in state.rounds:
                 with contextlib.suppress(NoSuchReview):
                     await desk.reviews.cancel(round_.review_id)
-            await turn.save(state.model_copy(update={"rounds": ()}), taken=len(await turn.inbox()))
+            await turn.save(state, taken=await turn.inbox(), again_at=time.time())
         log.info("the App is gone from here; its review stops", repository=state.pull.full_name, pull=state.pull.number)
 
 
 def _function(desk: Desk, name: str, model: type[_J], work: Callable[[Desk, _J], Awaitable[None]]) -> Function:
     async def run(_: dict[Any, Any], payload: dict[str, Any]) -> None:
         job = model.model_validate(payload)
-        with structlog.contextvars.bound_contextvars(job=name, **_about(job)):
+        with structlog.contextvars.bound_contextvars(job=name):
             try:
                 await work(desk, job)
             except GitHubError as error:  # the job boundary: `tend` looks again by itself, a question is asked anew by its author
                 log.warning("a job came to nothing", reason=str(error))
+            except TurnLost:
+                log.warning("another worker has the pull request; it is looked at again", reason="turn lost")
 
     return func(cast("WorkerCoroutine", run), name=name)
-
-
-def _about(job: BaseModel) -> dict[str, str | int]:
-    """What of a job stands in every line that is logged for it."""
-    pull: PullRef | None = getattr(job, "pull", None)
-    about = {} if pull is None else {"repository": pull.full_name, "pull": pull.number, "installation": pull.installation_id}
-    return about | {name: value for name in ("review_id", "role") if (value := getattr(job, name, None)) is not None}
 
 
 async def _lost(job_id: str) -> None:
@@ -128,9 +123,7 @@ async def _hear(desk: Desk) -> None:
 async def _finished(desk: Desk, review_id: str) -> None:
     pull = await desk.pulls.of_review(review_id)
     if pull is not None:
-        trace = await desk.pulls.redis.hget(review_key(review_id), traces.FIELD)  # type: ignore[misc]
-        with traces.span("verdict", trace.decode() if trace else "", review_id=review_id):
-            await enqueue(desk.pulls.redis, GITHUB, TEND_JOB, Tend(key=pull.key), f"github:tend:{review_id}:finished")
+        await enqueue(desk.pulls.redis, GITHUB, TEND_JOB, Tend(key=pull.key), f"github:tend:{review_id}:finished")
 
 
 async def _sweep(desk: Desk) -> None:
