@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import structlog
 from arq.worker import Function, func
-from box_review.jobs import FINISHED
+from box_review.jobs import FINISHED, review_key
 from pydantic import BaseModel
 from redis.exceptions import RedisError
 
@@ -22,10 +22,12 @@ from bot.github.desk import Desk
 from bot.github.errors import GitHubError
 from bot.github.jobs import AskJob, Prepare, Tend, UninstalledJob
 from bot.github.prepare import prepare
+from bot.github.pull import PullRef
 from bot.github.state import ASK_JOB, GITHUB, PREPARE_JOB, TEND_JOB, UNINSTALLED_JOB
 from bot.github.take_up import stop
 from bot.github.tend import tend
 from bot.github.turn import TurnLost
+from jobs import traces
 from jobs.lease import LeaseWorker, Terms, end
 from jobs.queue import enqueue
 
@@ -90,7 +92,7 @@ async def uninstalled(desk: Desk, job: UninstalledJob) -> None:
 def _function(desk: Desk, name: str, model: type[_J], work: Callable[[Desk, _J], Awaitable[None]]) -> Function:
     async def run(_: dict[Any, Any], payload: dict[str, Any]) -> None:
         job = model.model_validate(payload)
-        with structlog.contextvars.bound_contextvars(job=name):
+        with structlog.contextvars.bound_contextvars(job=name, **_about(job)):
             try:
                 await work(desk, job)
             except GitHubError as error:  # the job boundary: `tend` looks again by itself, a question is asked anew by its author
@@ -99,6 +101,13 @@ def _function(desk: Desk, name: str, model: type[_J], work: Callable[[Desk, _J],
                 log.warning("another worker has the pull request; it is looked at again", reason="turn lost")
 
     return func(cast("WorkerCoroutine", run), name=name)
+
+
+def _about(job: BaseModel) -> dict[str, str | int]:
+    """What of a job stands in every line that is logged for it."""
+    pull: PullRef | None = getattr(job, "pull", None)
+    about = {} if pull is None else {"repository": pull.full_name, "pull": pull.number, "installation": pull.installation_id}
+    return about | {name: value for name in ("review_id", "role") if (value := getattr(job, name, None)) is not None}
 
 
 async def _lost(job_id: str) -> None:
@@ -123,7 +132,9 @@ async def _hear(desk: Desk) -> None:
 async def _finished(desk: Desk, review_id: str) -> None:
     pull = await desk.pulls.of_review(review_id)
     if pull is not None:
-        await enqueue(desk.pulls.redis, GITHUB, TEND_JOB, Tend(key=pull.key), f"github:tend:{review_id}:finished")
+        trace = await desk.pulls.redis.hget(review_key(review_id), traces.FIELD)  # type: ignore[misc]
+        with traces.span("verdict", trace.decode() if trace else "", review_id=review_id):
+            await enqueue(desk.pulls.redis, GITHUB, TEND_JOB, Tend(key=pull.key), f"github:tend:{review_id}:finished")
 
 
 async def _sweep(desk: Desk) -> None:
