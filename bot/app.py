@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 
 import structlog
@@ -16,11 +17,15 @@ from starlette.exceptions import HTTPException
 from bot import api, boxes, metrics, openapi
 from bot.audit import Audit
 from bot.dashboard import routes as dashboard
+from bot.dashboard.members import Members
 from bot.dashboard.sessions import Sessions
+from bot.dashboard.states import States
 from bot.errors import Refused
 from bot.fleet import Fleet
 from bot.github import webhook
 from bot.github.credentials import Keeper
+from bot.github.direct import Direct
+from bot.github.setup import is_open
 from bot.github.state import Pulls
 from bot.keys import Keys
 from bot.reviews import STREAM_WAIT_S, Reviews
@@ -45,7 +50,11 @@ def create_app(settings: BotSettings) -> FastAPI:
             keys=Keys.of(settings, redis), redis=redis, sources=sources, reviews=Reviews(redis, sources, settings.artifacts_url)
         )
         app.state.sessions = Sessions.of(settings.box_data_dir, app.state.service.keys, redis)
-        app.state.github = webhook.Receiver(Keeper(settings), Pulls(redis))
+        keeper, github = Keeper(settings), Direct(settings.github_url, settings.github_api_url)
+        app.state.github, app.state.github_direct = webhook.Receiver(keeper, Pulls(redis)), github
+        app.state.setup_open = functools.partial(is_open, keeper)
+        app.state.states = States(app.state.sessions, redis)
+        app.state.members = Members(app.state.sessions, redis, keeper, github)
         app.state.fleet = Fleet(app.state.service.reviews, settings.box_host_token)
         app.state.description = openapi.Description(app, app.state.fleet)
         app.state.metrics = metrics.Metrics(redis, Teller(redis, "bot"), settings.box_metrics_token)
@@ -63,6 +72,7 @@ def create_app(settings: BotSettings) -> FastAPI:
     app.include_router(webhook.router)
     app.include_router(dashboard.router)
     app.state.public_url = settings.box_public_url
+    app.state.box_url = settings.box_url
     app.add_middleware(boxes.Visitors, public_url=settings.box_public_url)
     if settings.audit_log is not None:
         app.add_middleware(Audit, file=settings.audit_log)

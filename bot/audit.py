@@ -16,8 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_PATH = 300
 _API = ("/v1/", "/v2/")
-_FORMS = ("/login", "/logout", "/reviews/", "/boxes/")
+_FORMS = ("/login", "/logout", "/setup", "/reviews/", "/boxes/")
 """Of the dashboard; who only looks at its pages leaves no line."""
+_RETURNS = ("/setup/callback", "/login/github/callback")
+"""Where people come back from GitHub."""
 
 
 class Audit:
@@ -67,7 +69,7 @@ def _counts(scope: Scope) -> bool:
     if scope["type"] not in ("http", "websocket"):
         return False
     path: str = scope["path"]
-    return path.startswith(_API) or (scope.get("method") == "POST" and path.startswith(_FORMS))
+    return path.startswith(_API) or path in _RETURNS or (scope.get("method") == "POST" and path.startswith(_FORMS))
 
 
 def _line(scope: Scope, status: int, took_s: float) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -17,6 +18,7 @@ from redis.exceptions import RedisError
 
 from bot.dashboard.page import page
 from bot.dashboard.sessions import LASTS_S, Right, Session, Sessions
+from bot.dashboard.sight import narrowed
 from bot.errors import Refused
 
 log = structlog.get_logger()
@@ -64,15 +66,16 @@ class PageRoute(APIRoute):
 
 
 def _guarded(response: Response, nonce: str) -> Response:
-    for name, value in {**_HEADERS, "Content-Security-Policy": _policy(nonce)}.items():
+    for name, value in {**_HEADERS, "Content-Security-Policy": policy(nonce)}.items():
         response.headers.setdefault(name, value)
     return response
 
 
-def _policy(nonce: str) -> str:
+def policy(nonce: str, forms_to: str = "'self'") -> str:
+    """What a page may do: load nothing but our style and script, ask this server alone, send forms only there or where it is told."""
     return (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"form-action {forms_to}; base-uri 'none'; frame-ancestors 'none'"
     )
 
 
@@ -107,7 +110,8 @@ async def session_of(request: Request) -> Session | None:
 
 
 async def _signed_in(request: Request) -> Session:
-    session = await session_of(request)
+    found = await session_of(request)
+    session = None if found is None else await narrowed(request, found)
     if session is None:
         raise SignInFirst
     request.state.session = session
@@ -116,6 +120,15 @@ async def _signed_in(request: Request) -> Session:
 
 
 SignedIn = Annotated[Session, Depends(_signed_in)]
+
+
+async def is_still_in(request: Request) -> bool:
+    """True while whoever asked for a page may go on looking at it."""
+    try:
+        await _signed_in(request)
+    except (SignInFirst, Refused):
+        return False
+    return True
 
 
 async def _sender(request: Request, session: SignedIn) -> Session:
@@ -139,8 +152,25 @@ Actor = Annotated[Session, Depends(_actor)]
 """The same, where only those may who may do more than read."""
 
 
+async def _operator(request: Request, session: SignedIn) -> Session:
+    if not sessions_of(request).is_operators(session):
+        raise Refused("Only who signed in with the server's first key, or one made with it that may do more than read, sets it up.", 403)
+    return session
+
+
+Operator = Annotated[Session, Depends(_operator)]
+"""Who may set up the server."""
+
+
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form. Raises Refused."""
+    """The fields of a form, however often they are asked for. Raises Refused."""
+    if not hasattr(request.state, "form"):
+        request.state.form = await _read_form(request)
+    form: dict[str, str] = request.state.form
+    return form
+
+
+async def _read_form(request: Request) -> dict[str, str]:
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise Refused("This is no form.", 415)
     body = bytearray()
@@ -165,13 +195,16 @@ def let_in(request: Request, session: Session, to: str = "/") -> Response:
     secure = is_secure(request)
     name = f"__Host-{COOKIE}" if secure else COOKIE
     value = sessions_of(request).sealed(session)
-    response.set_cookie(name, value, max_age=LASTS_S, httponly=True, secure=secure, samesite="lax", path="/")
+    lasts_s = min(LASTS_S, round(session.expires_at - time.time()))
+    response.set_cookie(name, value, max_age=lasts_s, httponly=True, secure=secure, samesite="lax", path="/")
     return response
 
 
 def is_secure(request: Request) -> bool:
     """True if the browser came by https, also where a proxy before us ended it."""
-    return request.url.scheme == "https" or request.headers.get("origin", "").startswith("https://")
+    known = urlsplit(request.app.state.box_url)
+    at_home = known.scheme == "https" and known.netloc == request.headers.get("host")
+    return at_home or request.url.scheme == "https" or request.headers.get("origin", "").startswith("https://")
 
 
 def _to_sign_in(request: Request) -> Response:

@@ -36,7 +36,8 @@ async def page(request: Request, name: str, status: int = 200, **values: Any) ->
         "token": request.app.state.sessions.token(session.id) if session else "",
         "nonce": request.state.nonce,
         "path": request.url.path,
-        "setup_open": getattr(request.app.state, "setup_open", False),
+        "operator": session is not None and request.app.state.sessions.is_operators(session),
+        "setup_open": request.app.state.setup_open(),
     }
     # In a thread: a page may hold hundreds of findings, and others wait meanwhile.
     return HTMLResponse(await asyncio.to_thread(_environment().get_template(name).render, {**known, **values}), status)

@@ -14,7 +14,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from bot.api import service_of
-from bot.dashboard.guard import Actor, PageRoute, SignedIn, session_of
+from bot.dashboard import sight
+from bot.dashboard.guard import Actor, PageRoute, SignedIn, is_still_in, sessions_of
 from bot.dashboard.lanes import Lanes
 from bot.dashboard.page import fragment, page
 from bot.dashboard.review_boxes import boxes_of
@@ -53,9 +54,10 @@ Repository = Annotated[str, Query(max_length=300)]
 @router.get("/")
 async def newest(request: Request, session: SignedIn, before: Cursor = "", repository: Repository = "") -> Response:
     """The newest reviews, a page at a time."""
-    reviews = service_of(request).reviews
-    found = await reviews.recent(session.tenant, before, PER_PAGE + 1, repository)
-    known = await reviews.repositories(session.tenant)
+    found = await sight.newest(request, session, before, PER_PAGE + 1, repository)
+    if not (found or before or repository) and request.app.state.setup_open() and sessions_of(request).is_operators(session):
+        return RedirectResponse("/setup", 303)
+    known = await sight.repositories(request, session)
     shown, more = found[:PER_PAGE], len(found) > PER_PAGE
     return await page(request, "reviews.html.j2", reviews=shown, more=more, before=before, repository=repository, repositories=known)
 
@@ -112,7 +114,7 @@ async def _stream(request: Request, seen: Seen) -> AsyncIterator[str]:
     yield _sse("lanes", fragment("lanes.html.j2", lanes=lanes))
     if not lanes.finished:
         async for told in seen.reviews.events(seen.id, last):
-            if await session_of(request) is None:
+            if not await is_still_in(request):
                 return
             if told is None:
                 yield ": still here\n\n"

@@ -42,6 +42,7 @@ class Session(ContractModel):
         who: shown to him; a name, never a secret.
         key: what stands for the API key that it was begun with (`Keys.reference`), with which it ends; empty for none.
         key_id: the key's id, for the audit log.
+        github: True for somebody who came by GitHub: what he may is looked up for each page (`sight`), here stands nothing of it.
         expires_at: Unix seconds.
     """
 
@@ -51,6 +52,7 @@ class Session(ContractModel):
     rights: frozenset[Right]
     key: str = ""
     key_id: str = ""
+    github: bool = False
     expires_at: float
 
     def may(self, right: Right) -> bool:
@@ -113,6 +115,15 @@ class Sessions:
     async def end(self, session: Session) -> None:
         """It is over, also for a copy of its cookie."""
         await self._redis.set(f"{_ENDED}:{session.id}", "1", ex=max(1, round(session.expires_at - time.time()) + 1))
+
+    @property
+    def operator(self) -> str:
+        """The tenant whose server it is, and whose the reviews are that GitHub asks for."""
+        return self._keys.operator
+
+    def is_operators(self, session: Session) -> bool:
+        """True for who may set the server up: with a key of the operator that may do more than read."""
+        return bool(session.key) and session.tenant == self.operator and session.may(Right.ACT)
 
     def token(self, about: str) -> str:
         """What a form carries to show that it comes from a page of ours: made of a session's id, or of another random text."""

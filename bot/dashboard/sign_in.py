@@ -8,8 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from bot.dashboard.github_login import way_in
 from bot.dashboard.guard import COOKIE, PageRoute, Sender, is_secure, let_in, local, read_form, session_of, sessions_of
 from bot.dashboard.page import page
+from bot.dashboard.sight import members_of
 from bot.errors import Refused
 
 VISIT_COOKIE = f"{COOKIE}-visit"
@@ -46,6 +48,7 @@ async def sign_in(request: Request) -> Response:
 async def sign_out(request: Request, session: Sender) -> Response:
     """End the session, also for copies of its cookie."""
     await sessions_of(request).end(session)
+    await members_of(request).forget(session)
     response = RedirectResponse("/login", 303)
     for name in (COOKIE, f"__Host-{COOKIE}"):
         response.delete_cookie(name, path="/", secure=name.startswith("__Host-"), httponly=True, samesite="lax")
@@ -56,7 +59,7 @@ async def _form(request: Request, to: str, wrong: str = "", status: int = 200) -
     """The form, whose token fits a cookie of the same visit alone: nobody else can send it."""
     visit = request.cookies.get(VISIT_COOKIE) or secrets.token_urlsafe(16)
     token = sessions_of(request).token(f"login {visit}")
-    response = await page(request, "login.html.j2", status, to=to, wrong=wrong, token=token)
+    response = await page(request, "login.html.j2", status, to=to, wrong=wrong, token=token, github=way_in(request, to))
     secure = is_secure(request)
     response.set_cookie(VISIT_COOKIE, visit, max_age=VISIT_S, httponly=True, secure=secure, samesite="strict", path="/login")
     return response

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 MAKES_APP = re.compile(r"(?:/organizations/(?P<owner>[^/]+))?/settings/apps/new")
 LONGEST_NAME = 34
+NEEDED = {
+    "pull_request": "pull_requests", "pull_request_review": "pull_requests", "pull_request_review_comment": "pull_requests",
+    "issue_comment": "issues", "check_run": "checks", "check_suite": "checks", "push": "contents",
+}  # fmt: skip
+"""Which permission an event needs; what GitHub sends unasked must not be in a manifest at all."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,10 @@ class Web:
             hook = (manifest.get("hook_attributes") or {}).get("url")
             assert isinstance(name, str) and 0 < len(name) <= LONGEST_NAME, "name is wrong"
             assert str(manifest["url"]).startswith("http") and (hook is None or hook.startswith("http")), "url is wrong"
+            assert hook is not None or "hook_attributes" not in manifest, "url wasn't supplied"
+            given = manifest.get("default_permissions") or {}
+            idle = [event for event in manifest.get("default_events") or () if NEEDED.get(event) not in given]
+            assert not idle, f"Default events are not supported by permissions: {', '.join(idle)}"
         except (KeyError, ValueError, AssertionError) as error:
             return _page(422, f"Invalid GitHub App configuration: {error}")
         if any(app.name == name for app in self._github.apps):

@@ -75,7 +75,7 @@ def browser() -> Iterator[httpx.Client]:
 MANIFEST: dict[str, Any] = {
     "name": "Reviewer of Acme", "url": "http://127.0.0.1:8380", "hook_attributes": {"url": "http://127.0.0.1:8380/api/github/webhooks"},
     "redirect_url": "http://127.0.0.1:8380/setup/done", "callback_urls": ["http://127.0.0.1:8380/login"], "public": False,
-    "default_permissions": {"checks": "write", "contents": "read"}, "default_events": ["pull_request"],
+    "default_permissions": {"checks": "write", "contents": "read"}, "default_events": ["check_run"],
 }  # fmt: skip
 
 
@@ -99,13 +99,19 @@ def test_app_is_made_from_a_manifest_once(github: GitHub, browser: httpx.Client,
     app = github.apps[-1]
     with Client(github, json_web_token(app, key=facts["pem"])) as client:
         assert client.json_of("/app")["permissions"] == {"checks": "write", "contents": "read", "metadata": "read"}
-    assert (app.webhook_url, app.events) == (MANIFEST["hook_attributes"]["url"], ["pull_request"])
+    assert (app.webhook_url, app.events) == (MANIFEST["hook_attributes"]["url"], ["check_run"])
     repository = github.repository("acme/new", installed=False)
     app.install(repository)
     assert (github.deliveries[-1].app, github.deliveries[-1].event) == (app, "installation")
 
 
-@pytest.mark.parametrize("wrong", [{"name": "x" * 35}, {"name": "box-review"}, {"url": "no"}, {"redirect_url": None}], ids=str)
+WRONG: list[dict[str, Any]] = [
+    {"name": "x" * 35}, {"name": "box-review"}, {"url": "no"}, {"redirect_url": None}, {"hook_attributes": {"active": False}},
+    {"default_events": ["issue_comment"]}, {"default_events": ["installation"]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_manifest_that_is_wrong_makes_no_app(github: GitHub, browser: httpx.Client, wrong: dict[str, Any]) -> None:
     github.signed_in = "ada"
     manifest = {name: value for name, value in {**MANIFEST, **wrong}.items() if value is not None}

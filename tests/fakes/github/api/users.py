@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from tests.fakes.github.accounts import Account
 from tests.fakes.github.api.call import TOKENS, Call, operation
+from tests.fakes.github.repository import ROLES, Repository
 from tests.fakes.github.shapes import people, places
 from tests.fakes.github.wire import JSON, Page, missing
 
@@ -26,7 +28,7 @@ def installations(call: Call) -> Page:
     places_ = [
         place
         for place in call.app.installations
-        if any(repository.role(call.account) != "none" for repository in place.repositories) or place.account is call.account
+        if any(_has_access(repository, call.account) for repository in place.repositories) or place.account is call.account
     ]
     return Page(places_, people.installation, "installations")
 
@@ -37,8 +39,20 @@ def installation_repositories(call: Call) -> Page:
     place = next((place for place in call.app.installations if place.id == call.ident("installation_id")), None)
     if place is None:
         raise missing()
-    seen = [repository for repository in place.repositories if repository.role(call.account) != "none"]
-    return Page(seen, places.repository, "repositories", {"repository_selection": "selected"})
+    seen = [repository for repository in place.repositories if _has_access(repository, call.account)]
+    return Page(seen, lambda one: _with_permissions(one, call.account), "repositories", {"repository_selection": "selected"})
+
+
+def _has_access(repository: Repository, account: Account) -> bool:
+    """Whether somebody was given access: that everybody can read what is public does not count."""
+    return account is repository.owner or repository.members.get(account.login.lower(), "none") != "none"
+
+
+def _with_permissions(repository: Repository, account: Account) -> JSON:
+    """A repository, with what somebody may in it."""
+    rank = ROLES.index(repository.role(account))
+    names = {"pull": "read", "triage": "triage", "push": "write", "maintain": "maintain", "admin": "admin"}
+    return {**places.repository(repository), "permissions": {name: rank >= ROLES.index(role) for name, role in names.items()}}
 
 
 @operation("rate-limit/get", by=("none", "app", *TOKENS))
