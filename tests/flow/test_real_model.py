@@ -1,4 +1,4 @@
-"""A real model, small enough for any machine: `make test-model`. What it says is babble; that it is asked, streamed, bounded and counted is real."""
+"""A real model, small enough for any machine: `make test-model`. It babbles; that it is asked, streamed, bounded and counted is real."""
 
 from __future__ import annotations
 
