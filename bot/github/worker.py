@@ -106,7 +106,9 @@ def _function(desk: Desk, name: str, model: type[_J], work: Callable[[Desk, _J],
 def _about(job: BaseModel) -> dict[str, str | int]:
     """What of a job stands in every line that is logged for it."""
     pull: PullRef | None = getattr(job, "pull", None)
-    about = {} if pull is None else {"repository": pull.full_name, "pull": pull.number, "installation": pull.installation_id}
+    about: dict[str, str | int] = (
+        {} if pull is None else {"repository": pull.full_name, "pull": pull.number, "installation": pull.installation_id}
+    )
     return about | {name: value for name in ("review_id", "role") if (value := getattr(job, name, None)) is not None}
 
 
