@@ -23,7 +23,7 @@ from box_review.sanitize import visible
 from bot.github import hunks, marks, words
 from bot.github.calls import SCANNING, Calls
 from bot.github.desk import Desk
-from bot.github.errors import LASTING, Limited, Rejected, Unavailable
+from bot.github.errors import LASTING, GitHubError, Limited, Rejected, Unavailable
 from bot.github.mirror import fetched
 from bot.github.show import details, put_sticky, refused
 from bot.github.state import PullState, Round
@@ -39,7 +39,6 @@ _NAMES = {
     "labels": "labels",
     "sarif": "findings for code scanning",
     "sticky": "the comment",
-    "check": "the check's end",
 }
 _LEVELS = {Severity.CRITICAL: "failure", Severity.HIGH: "failure", Severity.MEDIUM: "warning", Severity.LOW: "notice"}
 
@@ -97,15 +96,15 @@ class Publication:
         """All that is not done yet. A part that GitHub refuses for good is told in the others; one that must wait lets the others go on.
 
         Raises:
-            Unavailable: some part must wait; what was done stays done.
+            GitHubError: some part must wait, or the check cannot be ended; what was done stays done.
         """
         parts = {"review": self._review, "threads": self._threads, "labels": self._labels, "sarif": self._sarif}
         waiting = [await self._part(name, work) for name, work in {**parts, "sticky": self.sticky, "check": self.check}.items()]
         if troubles := [error for error in waiting if error is not None]:
-            raise max(troubles, key=lambda error: error.after_s)
+            raise max(troubles, key=lambda error: error.after_s if isinstance(error, Unavailable) else 0.0)
 
-    async def _part(self, name: str, work: Callable[[], Awaitable[None]]) -> Unavailable | None:
-        """One part, unless it is done; returns why it must wait."""
+    async def _part(self, name: str, work: Callable[[], Awaitable[None]]) -> GitHubError | None:
+        """One part, unless it is done; returns why it is not."""
         if getattr(self._round.done, name):
             return None
         try:
@@ -115,6 +114,8 @@ class Publication:
         except Unavailable as error:
             return error
         except LASTING as error:
+            if name == "check":  # nobody may be left waiting for it, so it is tried for as long as anything is
+                return error
             self._note(refused(_NAMES[name], error))
         await self._now(done=self._round.done.model_copy(update={name: True}))
         return None
@@ -147,7 +148,11 @@ class Publication:
         await self._annotate(path, output)
         end = output if told else {**output, "text": self._text()}
         body = {"status": "completed", "conclusion": self._verdict.conclusion.value, "output": end, **details(self._desk, self._round)}
-        await self._calls.change(path, body)
+        try:
+            await self._calls.change(path, body)
+        except Rejected as error:
+            log.warning("the check's text was refused; it ends without", reason=str(error))
+            await self._calls.change(path, {**body, "output": {"title": output["title"], "summary": where}})
 
     async def _annotate(self, path: str, output: dict[str, str]) -> None:
         """Findings at their lines. Annotations can only be added, so it is looked how many are there."""

@@ -57,12 +57,14 @@ class _Tending:
         if self._state.rests_until > time.time():
             await self._turn.save(self._state, again_at=self._state.rests_until)
             return
+        untaken, unmoved = list[GitHubError](), list[GitHubError]()
         try:
-            troubles = [*await self._take_up_all(), *await self._move_on()]
+            untaken += await self._take_up_all()
+            unmoved += await self._move_on()
         except Limited as error:
-            troubles = [error]
-        if troubles:
-            await self._stumble(troubles)
+            unmoved = [error]
+        if untaken or unmoved:
+            await self._stumble(untaken, unmoved)
             return
         calm = self._state.model_copy(update={"failures": 0, "failing_since": 0.0, "rests_until": 0.0})
         await self._turn.save(calm, again_at=None if calm.settled else self._soon)
@@ -78,9 +80,10 @@ class _Tending:
                 self._state = await take_up(self._desk, self._state, inbox[0].intent)
             except Limited:
                 raise
-            except Unavailable as error:
-                return [error]
-            except LASTING as error:  # its comment or pull request is gone, or we may not; what follows is not
+            except (Unavailable, *LASTING) as error:
+                if isinstance(error, Unavailable) or inbox[0].intent.kind != "said":
+                    return [error]
+                # The comment is gone, or we may not answer; what follows may be otherwise.
                 log.warning("an event came to nothing", intent=inbox[0].intent.kind, reason=str(error))
             await self._turn.save(self._state, taken=inbox[:1], again_at=self._soon)
         return []
@@ -143,12 +146,11 @@ class _Tending:
             await self._end(calls, cancelled)
             return
         verdict = await publish.verdict_of(self._desk, self._state, round_)
-        publication = publish.Publication(self._desk, calls, self._state, round_, verdict, self._remember)
-        await publication.run()
+        self._state = self._state.model_copy(update={"published": round_.review_id})
+        await publish.Publication(self._desk, calls, self._state, round_, verdict, self._remember).run()
         done = self._state.round_of(round_.review_id)
         assert done is not None  # noqa: S101 - it was just published
         self._keep(done.model_copy(update={"stage": "over"}))
-        self._state = self._state.model_copy(update={"published": round_.review_id})
         metrics.rounds.labels(verdict.conclusion.value).inc()
         log.info("review published", review_id=round_.review_id, conclusion=verdict.conclusion.value, findings=len(verdict.told))
 
@@ -162,10 +164,7 @@ class _Tending:
         await self._cancel(round_)
         if self._state.current is not None and self._state.current.review_id == round_.review_id:
             await self._tell(calls, words.ended(round_))
-        try:
-            await show.end_check(self._desk, calls, round_, _TITLES.get(round_.conclusion, "Not reviewed"))
-        except LASTING as error:
-            show.refused("the end of a check", error)
+        await show.end_check(self._desk, calls, round_, _TITLES.get(round_.conclusion, "Not reviewed"))
         self._keep(round_.model_copy(update={"stage": "over"}))
         metrics.rounds.labels(round_.conclusion or "neutral").inc()
         log.info("round ended", review_id=round_.review_id, conclusion=round_.conclusion, why=round_.ended)
@@ -184,13 +183,13 @@ class _Tending:
     def _keep(self, round_: Round) -> None:
         self._state = self._state.with_round(round_)
 
-    async def _stumble(self, troubles: list[GitHubError]) -> None:
-        """Look again later; give up where we are not known any more."""
-        now, pace = time.time(), self._desk.pace
+    async def _stumble(self, untaken: list[GitHubError], unmoved: list[GitHubError]) -> None:
+        """Look again later; give up what was tried for long enough."""
+        now, pace, troubles = time.time(), self._desk.pace, [*untaken, *unmoved]
         failures, since = self._state.failures + 1, self._state.failing_since or now
         gone = all(isinstance(error, Missing | Rejected) for error in troubles)
         if now - since >= (pace.gone_s if gone else pace.patience_s):
-            await self._give_up(troubles[0])
+            await self._give_up(untaken, unmoved)
             return
         rests_s = max((error.after_s for error in troubles if isinstance(error, Unavailable)), default=0.0)
         after_s = max(rests_s, min(pace.longest_s, pace.pause_s * 2.0 ** min(failures - 1, 16)))
@@ -199,14 +198,17 @@ class _Tending:
         log.warning("GitHub could not be worked with; looking again later", reason=str(troubles[0]), seconds=round(after_s, 1))
         await self._turn.save(self._state.model_copy(update=update), again_at=now + after_s)
 
-    async def _give_up(self, error: GitHubError) -> None:
-        """Nothing more is done; reviews that run are stopped."""
-        log.warning("pull request given up", reason=str(error))
-        for round_ in self._state.rounds:
-            if round_.stage != "over":
-                await self._cancel(round_)
-        left = self._state.model_copy(update={"rounds": (), "failures": 0, "failing_since": 0.0, "rests_until": 0.0})
-        await self._turn.save(left, taken=await self._turn.inbox())
+    async def _give_up(self, untaken: list[GitHubError], unmoved: list[GitHubError]) -> None:
+        """What could not be done is done no more; reviews that nobody would hear of are stopped."""
+        log.warning("what a pull request needs is given up", reason=str([*untaken, *unmoved][0]))
+        left = self._state.model_copy(update={"failures": 0, "failing_since": 0.0, "rests_until": 0.0})
+        if unmoved:
+            for round_ in self._state.rounds:
+                if round_.stage != "over":
+                    await self._cancel(round_)
+            left = left.model_copy(update={"rounds": ()})
+        taken = await self._turn.inbox() if untaken else []
+        await self._turn.save(left, taken=taken, again_at=None if left.settled else self._soon)
 
 
 _TITLES = {"cancelled": "Cancelled", "action_required": "Somebody has to act", "neutral": "Nothing to review", "failure": "Not reviewed"}
