@@ -28,9 +28,9 @@ def test_wheel_holds_its_packages_and_nothing_else(tmp_path: Path, folder: str, 
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == packages
     assert not [name for name in names if "/tests/" in name or name.endswith((".pyc", ".so"))]
-    kept = {name for name in names if name.endswith((".toml", ".j2", "py.typed"))}
+    kept = {name for name in names if name.endswith((".toml", ".yml", ".j2", "py.typed"))}
     assert kept >= (
         {"box_review/py.typed", "box_review/report/template.html.j2"}
         if folder == "sdk"
-        else {"prompts/static/security.toml", "bot/pages/docs.html.j2"}
+        else {"prompts/static/security.toml", "bot/pages/docs.html.j2", "bot/github/app.yml"}
     )

@@ -104,19 +104,23 @@ async def take_known(request: Request, _session: Operator, _: Sender) -> Respons
     """An App that exists, once GitHub knows it by this key."""
     form = {name: value.replace("\r\n", "\n").strip() for name, value in (await read_form(request)).items()}
     try:
-        credentials = _given(form)
-        known = await _github(request).app(credentials)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        return await _import_form(request, form, f"{_LABELS[str(problem['loc'][0])]}: {problem['msg'].removeprefix('Value error, ')}.")
-    except (Denied, Missing):
-        return await _import_form(request, form, f"GitHub knows no App {credentials.app_id} with this private key.")
+        credentials = await _checked(_github(request), _given(form))
+    except Refused as error:
+        return await _import_form(request, form, str(error))
+    return _stored(request, credentials)
+
+
+async def _checked(github: Direct, given: Credentials) -> Credentials:
+    """The same with what GitHub knows of the App. Raises Refused where GitHub does not know it, or it may too little."""
+    try:
+        known = await github.app(given)
+    except (Denied, Missing) as error:
+        raise Refused(f"GitHub knows no App {given.app_id} with this private key.") from error
     except GitHubError as error:
-        return await _import_form(request, form, f"{error}; try again shortly.")
+        raise Refused(f"{error}; try again shortly.") from error
     if less := lacking(known.permissions, known.events):
-        return await _import_form(request, form, f"The App lacks {', '.join(less)}. Give it that at GitHub, and try again.")
-    more = {"slug": known.slug, "html_url": known.html_url, "client_id": credentials.client_id or known.client_id}
-    return _stored(request, credentials.model_copy(update=more))
+        raise Refused(f"The App lacks {', '.join(less)}. Give it that at GitHub, and try again.")
+    return given.model_copy(update={"slug": known.slug, "html_url": known.html_url, "client_id": given.client_id or known.client_id})
 
 
 def _stored(request: Request, credentials: Credentials) -> Response:
@@ -152,8 +156,12 @@ _LABELS = {
 
 
 def _given(form: dict[str, str]) -> Credentials:
-    """Raises ValidationError."""
-    return Credentials.model_validate({name: form.get(name, "") for name in _LABELS})
+    """The credentials in a form. Raises Refused, with nothing of what is secret."""
+    try:
+        return Credentials.model_validate({name: form.get(name, "") for name in _LABELS})
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        raise Refused(f"{_LABELS[str(problem['loc'][0])]}: {problem['msg'].removeprefix('Value error, ')}.") from None
 
 
 async def _form(request: Request, owner: str = "", name: str = "", wrong: str = "") -> Response:
