@@ -22,7 +22,7 @@ from bot.github.mirror import Mirrors
 from bot.github.pace import Pace
 from bot.github.prepare import prepare
 from bot.github.pull import PullRef
-from bot.github.state import PullState, Pulls, Round
+from bot.github.state import Pulls, PullState, Round
 from bot.github.tend import tend
 from bot.reviews import Reviews
 from bot.settings import BotSettings
