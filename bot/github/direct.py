@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import httpx
+import jwt
 from box_review.finding import ContractModel
 from pydantic import ValidationError
 
@@ -204,8 +205,6 @@ def _read(model: type[_M], said: Any) -> _M:
 
 def _proof(credentials: Credentials) -> str:
     """A token that the App signs itself, good for nine minutes."""
-    import jwt  # noqa: PLC0415 - nobody but who sets up needs it
-
     now = int(time.time())
     claims = {"iat": now - 60, "exp": now + 480, "iss": str(credentials.app_id)}
     try:

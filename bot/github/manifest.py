@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+import yaml
 from box_review.finding import ContractModel
 
 from bot.github.webhook import PATH
@@ -38,8 +39,6 @@ class AppFile(ContractModel):
 @cache
 def app_file() -> AppFile:
     """The file as it was installed with this server."""
-    import yaml  # noqa: PLC0415 - the front needs it for this alone
-
     return AppFile.model_validate(yaml.safe_load(files("bot.github").joinpath("app.yml").read_text(encoding="utf-8")))
 
 
