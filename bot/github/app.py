@@ -107,9 +107,12 @@ class App:
             self._tokens[use] = ("", time.time() + STALE_S + DOUBTED_S)
             return None
 
-    async def token(self, pull: PullRef, permissions: Mapping[str, str]) -> str:
-        """A token for one repository, with so many permissions and no more. Raises GitHubError."""
-        return await self._token(_use(pull, pull.repo_id, permissions))
+    async def token(self, pull: PullRef, permissions: Mapping[str, str], *, fresh: bool = False) -> str:
+        """A token for one repository, with so many permissions and no more; `fresh` if the last was no use. Raises GitHubError."""
+        use = _use(pull, pull.repo_id, permissions)
+        if fresh:
+            self._forget(use)
+        return await self._token(use)
 
     def client(self, auth: Any) -> githubkit.GitHub[Any]:
         """GitHub's API with one way to sign in."""

@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from box_review import git
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from bot.github.desk import Desk
     from bot.github.pull import PullRef
 
+CLONING = MappingProxyType({"contents": "read", "metadata": "read"})
 UNUSED_S = 7 * 24 * 3600.0
 
 
@@ -85,8 +87,12 @@ class Mirrors:
 
 async def fetched(desk: Desk, pull: PullRef, commits: Sequence[str]) -> Path:
     """A repository on this machine that has some commits of a pull request's. Raises GitHubError, InputError."""
-    token = await desk.app.token(pull, {"contents": "read", "metadata": "read"})
-    return await desk.mirrors.fetch(pull.repo_id, desk.clone_url(pull), token, commits)
+    token = await desk.app.token(pull, CLONING)
+    try:
+        return await desk.mirrors.fetch(pull.repo_id, desk.clone_url(pull), token, commits)
+    except InputError:  # git does not tell a token that was revoked from other trouble
+        token = await desk.app.token(pull, CLONING, fresh=True)
+        return await desk.mirrors.fetch(pull.repo_id, desk.clone_url(pull), token, commits)
 
 
 def change(bare: Path, name: str, merge_base: str, head_sha: str, title: str) -> Change:

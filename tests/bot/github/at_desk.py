@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -111,6 +112,7 @@ class AtDesk:
                 await self.tend(pull)
             for round_ in (await self.state(pull)).rounds:
                 await self.further(pull, round_)
+            await asyncio.sleep(0.01)
 
     async def further(self, pull: Pull, round_: Round) -> None:
         """What other jobs and the runner do for a round."""
