@@ -142,7 +142,9 @@ async def _queue(data_dir: Path) -> AsyncIterator[str]:
         raise Misconfigured(f"the data directory's path is too long for sockets: {data_dir} (at most {SOCKET_PATH_BYTES - 18} bytes)")
     path.unlink(missing_ok=True)
     words = ["--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700", "--dir", str(folder), "--save", ""]
-    words += ["--appendonly", "yes", "--maxmemory-policy", "noeviction", "--loglevel", "warning", "--logfile", str(folder / "valkey.log")]
+    # A delivery that was answered is kept whatever happens; that costs a quarter of a millisecond a write.
+    words += ["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"]
+    words += ["--loglevel", "warning", "--logfile", str(folder / "valkey.log")]
     child = Child("queue", [str(get_binary_path()), *words])
     await child.start()
     keeper = asyncio.create_task(child.keep_running())
