@@ -5,10 +5,13 @@ A reproducer that still shows its problem keeps the finding in the review, also 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from box_review import Earlier, EarlierState, Excerpt, Finding, Proof, ProofState
+
+from runner.evidence.report import Report
+from runner.jury.recheck import tools_of
 
 FIXED, STILL_THERE, UNKNOWN = EarlierState.FIXED, EarlierState.STILL_THERE, EarlierState.UNKNOWN
 
@@ -26,28 +29,28 @@ def proven(findings: Sequence[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.reproducer is not None and finding.proof.state is ProofState.PROVEN]
 
 
-def look_again(before: Sequence[Finding], proofs: Mapping[str, Proof], now: Sequence[Finding], broken: Sequence[str] = ()) -> Looked:
+def look_again(before: Sequence[Finding], proofs: Mapping[str, Proof], now: Sequence[Finding], gone: Collection[str] = ()) -> Looked:
     """Compare an earlier review's findings with what was found now.
 
     Args:
         before: the earlier findings.
         proofs: of those whose reproducers ran again, by finding.
         now: what reviewers and analyzers found at the new head.
-        broken: roles and tools that did not work now, so that their silence says nothing.
+        gone: ids of those that their analyzers looked for again, and did not find.
     """
     reported = {finding.fingerprint for finding in now}
     places = {(finding.path, finding.topic) for finding in now}
     earlier, standing = [], []
     for finding in before:
         again = finding.fingerprint in reported
-        state, how = _state(finding, proofs.get(finding.id), again, broken)
+        state, how = _state(finding, proofs.get(finding.id), again, finding.id in gone)
         earlier.append(_told(finding, state, how))
         if state is STILL_THERE and not again and (finding.path, finding.topic) not in places:
             standing.append(finding.model_copy(update={"proof": proofs[finding.id], "note": "Found at an earlier commit; still there."}))
     return Looked(tuple(earlier), tuple(standing))
 
 
-def _state(finding: Finding, proof: Proof | None, again: bool, broken: Sequence[str]) -> tuple[EarlierState, str]:
+def _state(finding: Finding, proof: Proof | None, again: bool, gone: bool) -> tuple[EarlierState, str]:
     if proof is not None and proof.state is ProofState.PROVEN:
         return STILL_THERE, f"its reproducer shows it (exit {proof.base_exit_code} at base, exit {proof.head_exit_code} at head)"
     if proof is not None and proof.state is ProofState.REFUTED:
@@ -56,10 +59,18 @@ def _state(finding: Finding, proof: Proof | None, again: bool, broken: Sequence[
         return STILL_THERE, "it was found again"
     if proof is not None:
         return UNKNOWN, "its reproducer gives no clear answer any more"
-    tools = {item.tool for item in finding.evidence}
-    if tools and not (tools | set(finding.roles)) & set(broken):
-        return FIXED, f"{' and '.join(sorted(tools))}, which found it, finds it no more"
+    if gone:
+        return FIXED, f"{' and '.join(tools_of([finding]))}, which found it, finds it no more"
     return UNKNOWN, "nobody reported it again"
+
+
+def not_shown(sought: Sequence[Finding], report: Report) -> set[str]:
+    """Ids of those whose analyzers all worked, looked at their file, and did not find them."""
+    worked = {tool.tool for tool in report.tools if tool.status == "ok"}
+    looked_at = {file.path for file in report.changed_files}
+    again = {(result.tool, result.rule, result.path) for result in report.results}
+    silent = [finding for finding in sought if not any((item.tool, item.rule, finding.path) in again for item in finding.evidence)]
+    return {finding.id for finding in silent if finding.path in looked_at and set(tools_of([finding])) <= worked}
 
 
 def _told(finding: Finding, state: EarlierState, how: str) -> Earlier:

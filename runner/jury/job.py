@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
-from box_review import Dropped, Excerpt, Finding, JuryReport, Proof, ProofState, RoleStatus
+from box_review import Dropped, Excerpt, Finding, JuryReport, Proof, ProofState, ReviewRecord, RoleStatus
 from box_review.jobs import JURY_S, JuryJob
 from box_review.review import REPOSITORY
 
@@ -18,7 +18,7 @@ from runner.evidence.run import Question, collect
 from runner.evidence.survey import places
 from runner.harness.reviewer import AgentReviewer
 from runner.host import NO_MODEL, Host
-from runner.jury.earlier import Looked, look_again, moved, proven
+from runner.jury.earlier import Looked, look_again, moved, not_shown, proven
 from runner.jury.merge import fold, merge
 from runner.jury.panel import Judgement, Panel
 from runner.jury.paths import matches
@@ -155,11 +155,24 @@ class _Jury:
             except (RunnerError, SandboxError, OSError) as error:
                 log.warning("no earlier reproducer could be run", review_id=self._review.review_id, error=str(error))
             self._proofs += len(proofs)
-        broken = [report.role for report in self._review.roles if report.status is not RoleStatus.COMPLETED]
-        looked = look_again(before.findings, proofs, now, broken)
+        looked = look_again(before.findings, proofs, now, await self._sought(box, before, now))
         excerpts = await places(box, self._review.request, looked.standing)
         found = [moved(item, seen, await _lines(box, item.path)) for item, seen in zip(looked.standing, excerpts, strict=True)]
         return replace(looked, standing=tuple(found))
+
+    async def _sought(self, box: Box, before: ReviewRecord, now: tuple[Finding, ...]) -> set[str]:
+        """Ids of earlier findings that their analyzers, run for it, find no more. Against another base that would say nothing."""
+        reported = {finding.fingerprint for finding in now}
+        silent = [finding for finding in before.findings if finding.evidence and finding.fingerprint not in reported]
+        if not silent or before.base_sha != self._review.request.base_sha:
+            return set()
+        await self._lane.enter("rechecking")
+        question = Question(self._review.request.roles[0], tools=tools_of(silent), only_paths=paths_of(silent))
+        try:
+            return not_shown(silent, await collect(box, self._review.request, question, deadline_s=RECHECK_S))
+        except EvidenceError as error:
+            log.warning("what was found earlier could not be looked for", review_id=self._review.review_id, error=str(error))
+            return set()
 
     def _laboratory(self) -> Laboratory:
         return Laboratory(self._host.checkouts, self._review.request, self._review.review_id)

@@ -1,25 +1,24 @@
-"""Patterns of paths, as git's `glob` pathspecs read them: `*` ends at a slash, `**` does not."""
+"""Patterns of paths, as git's `glob` pathspecs read them: `*` ends at a slash, `**` as a part of its own stands for any folders."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-
-_PART = re.compile(r"\*\*/|/\*\*$|\*\*|\*|\?|\[[!^]?\]?[^\]]*\]|.", re.DOTALL)
-_MEANINGS = {"**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:
     """True if a path matches one of the patterns; one without wildcards that names a folder means all below it."""
-    return any(re.fullmatch(f"(?s:{''.join(_translated(pattern))})", path) or path.startswith(f"{pattern}/") for pattern in patterns)
+    parts = path.split("/")
+    return any(_fits(parts, pattern.split("/")) or path.startswith(f"{pattern}/") for pattern in patterns)
 
 
-def _translated(pattern: str) -> Iterator[str]:
-    for part in _PART.findall(pattern):
-        if part in _MEANINGS:
-            yield _MEANINGS[part]
-        elif part.startswith("[") and len(part) > 1:
-            inner = part[1:-1].replace("\\", "\\\\")
-            yield f"[^{inner[1:]}]" if inner[:1] in ("!", "^") else f"[{inner}]"
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Part by part: `reached` are the places in the path that the pattern so far can end at, so no pattern takes long."""
+    reached, end = {0}, len(parts)
+    for number, wanted in enumerate(pattern):
+        if wanted == "**":
+            last = number == len(pattern) - 1
+            reached = set(range(min(reached) + last, end + 1)) if reached else set()
         else:
-            yield re.escape(part)
+            reached = {at + 1 for at in reached if at < end and fnmatchcase(parts[at], wanted.replace("[^", "[!"))}
+    return end in reached

@@ -40,7 +40,7 @@ class Judged:
 
 def record(review: ReviewState, results: Sequence[RoleResult], judged: Judged, jury: JuryReport) -> ReviewRecord:
     """The record of a review whose reviewers have come to their end."""
-    status = _status(review.roles, jury)
+    status, files = _status(review.roles, jury), _files(results)
     kept = Counter(role for finding in judged.findings for role in finding.roles)
     return ReviewRecord(
         review_id=review.review_id,
@@ -50,7 +50,7 @@ def record(review: ReviewState, results: Sequence[RoleResult], judged: Judged, j
         base_sha=review.request.base_sha,
         head_sha=review.request.head_sha,
         status=status,
-        conclusion=_conclusion(status, review, judged.findings),
+        conclusion=_conclusion(status, review, judged.findings, looked_at=bool(files)),
         summary=_summary(review, judged, status),
         roles=tuple(report.model_copy(update={"findings": kept[report.role]}) for report in review.roles),
         jury=jury,
@@ -59,7 +59,7 @@ def record(review: ReviewState, results: Sequence[RoleResult], judged: Judged, j
         before=review.request.before,
         earlier=judged.earlier,
         not_covered=(*judged.not_covered, *_budget(review, jury)),
-        changed_files=_files(results),
+        changed_files=files,
         usage=_sum([*(report.usage for report in review.roles), jury.usage]),
         created_at=datetime.fromtimestamp(review.created_at, UTC),
         duration_s=round(max(0.0, time.time() - review.created_at), 3),
@@ -88,14 +88,14 @@ def _status(roles: Sequence[RoleReport], jury: JuryReport) -> ReviewStatus:
     return ReviewStatus.TIMED_OUT if late else ReviewStatus.FAILED
 
 
-def _conclusion(status: ReviewStatus, review: ReviewState, findings: Sequence[Finding]) -> Conclusion:
+def _conclusion(status: ReviewStatus, review: ReviewState, findings: Sequence[Finding], *, looked_at: bool) -> Conclusion:
     threshold = review.request.fail_on
     if threshold is not None and any(finding.severity.at_least(threshold) for finding in findings):
         return Conclusion.FAILURE
     if status is ReviewStatus.TIMED_OUT:
         return Conclusion.TIMED_OUT
-    # Analyzers alone are no review worth a green check, and neither is half of one.
-    if status is not ReviewStatus.COMPLETED or _static(review):
+    # Analyzers alone are no review worth a green check, and neither is half of one, or one of nothing.
+    if status is not ReviewStatus.COMPLETED or _static(review) or not looked_at:
         return Conclusion.NEUTRAL
     return Conclusion.SUCCESS
 

@@ -21,7 +21,7 @@ REPOSITORY = "/workspace/home/repo"
 
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 ReviewId = Annotated[str, StringConstraints(pattern=r"^rv-[0-9a-z]{16}$")]
-PathPattern = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^/:\x00-\x1f][^\x00-\x1f]*$")]
+PathPattern = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^/:\\\x00-\x1f][^\\\x00-\x1f]*$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
