@@ -1,4 +1,4 @@
-"""`python -m bench [boxes] [api] [soak] [gateway] [reviews] [pulls]`: all by default."""
+"""`python -m bench [boxes] [api] [soak] [gateway] [reviews] [pulls] [webhooks]`: all by default."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ from pathlib import Path
 
 import structlog
 
-from bench import api, boxes, gateway, pulls, reviews, soak
+from bench import api, boxes, gateway, pulls, reviews, soak, webhooks
 
-PARTS = {"boxes": boxes.run, "api": api.run, "soak": soak.run, "gateway": gateway.run, "reviews": reviews.run, "pulls": pulls.run}
+PARTS = {
+    "boxes": boxes.run,
+    "api": api.run,
+    "soak": soak.run,
+    "gateway": gateway.run,
+    "reviews": reviews.run,
+    "pulls": pulls.run,
+    "webhooks": webhooks.run,
+}
 
 
 async def main(names: list[str]) -> None:
