@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from arq.connections import ArqRedis
-from arq.constants import abort_jobs_ss
+from arq.constants import abort_jobs_ss, job_key_prefix, result_key_prefix
+from arq.jobs import serialize_job
 from arq.utils import timestamp_ms
 from box_review.jobs import Queue, decode, encode
 from pydantic import BaseModel
@@ -19,6 +20,20 @@ __all__ = ["REDIS_DEADLINE_S", "Queue", "abort", "connect", "enqueue", "ring"]
 
 REDIS_DEADLINE_S = 2.0
 RINGS_KEPT = 100
+KEPT_MS = 24 * 3600 * 1000
+"""A job that nobody takes is gone after a day, as arq has it."""
+
+# What `enqueue_job` of arq does and the bell, in one step instead of five: a queue on a disk answers each one when it is written down.
+_ENQUEUE = """
+local made = redis.call('exists', KEYS[1], KEYS[2]) == 0
+if made then
+  redis.call('psetex', KEYS[1], ARGV[3], ARGV[2])
+  redis.call('zadd', KEYS[3], ARGV[4], ARGV[1])
+end
+redis.call('rpush', KEYS[4], 1)
+redis.call('ltrim', KEYS[4], -tonumber(ARGV[5]), -1)
+return made and 1 or 0
+"""
 
 
 def connect(url: str, *, deadline_s: float = REDIS_DEADLINE_S, connections: int = 50) -> ArqRedis:
@@ -41,9 +56,10 @@ async def enqueue(redis: ArqRedis, queue: Queue, function: str, job: BaseModel, 
     payload = job.model_dump(mode="json")
     if trace := traces.current():
         payload[traces.FIELD] = trace
-    made = await redis.enqueue_job(function, payload, _job_id=job_id, _queue_name=queue.name)
-    await ring(redis, queue)
-    return made is not None
+    now = timestamp_ms()
+    stored = serialize_job(function, (payload,), {}, None, now, serializer=encode).decode()
+    names = [job_key_prefix + job_id, result_key_prefix + job_id, queue.name, queue.bell]
+    return bool(await redis.eval(_ENQUEUE, 4, *names, job_id, stored, str(KEPT_MS), str(now), str(RINGS_KEPT)))  # type: ignore[misc]
 
 
 async def abort(redis: ArqRedis, queue: Queue, job_ids: list[str]) -> None:
