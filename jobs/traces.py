@@ -26,16 +26,11 @@ def configure(endpoint: str, process: str) -> None:
     if not endpoint:
         return
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+        from jobs.otlp import sender  # noqa: PLC0415
     except ImportError as error:
         log.warning("OTEL_EXPORTER_OTLP_ENDPOINT is set, but no traces are sent: install box-review[otel]", missing=error.name)
         return
-    provider = TracerProvider(resource=Resource.create({"service.name": "box-review", "service.instance.id": process}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    use(provider)
+    use(sender(process))
 
 
 def use(provider: TracerProvider | None) -> None:
