@@ -40,11 +40,11 @@ def checks(awaited: Awaited) -> Iterator[Look]:
 
 
 def _by_the_app(run: CheckRun, pull_request: int) -> bool:
-    """A job of a workflow can have any name, also of one that the pull request brings; and other pull requests can have the same head."""
+    """Jobs of workflows and checks of other apps can have any name, and other pull requests the same head."""
     if run.app is None or run.app.slug == _WORKFLOWS:
         return False
     named = _EXTERNAL_ID.fullmatch(run.external_id or "")
-    return named is None or int(named[1]) == pull_request
+    return named is not None and int(named[1]) == pull_request
 
 
 def _check(run: CheckRun) -> Check:

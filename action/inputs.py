@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 EVENTS = ("pull_request", "push", "merge_group", "workflow_dispatch", "schedule")
 _MODEL_ACCESS = ("BOX_REVIEW_URL", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_BASE_URL")
-_OF_ANALYZERS = ("timeout_s", "fail_on", "max_comments")
+_OF_ANALYZERS = ("timeout_s", "fail_on", "max_comments", "ignore_paths")
 _NUMBERS = {"budget_usd", "timeout_minutes"}
 _YES, _NO = ("true", "True", "TRUE"), ("false", "False", "FALSE", "")
 _WORDS = ("harness", "model", "instructions", "fail_on", "budget_usd", "timeout_minutes")

@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from redis.exceptions import RedisError
 
 from bot.errors import Refused
-from bot.github.state import GITHUB, OPEN
+from bot.github.state import GITHUB, OPEN, SLOW
 from bot.reviews import HOST_ALIVE_S
 from jobs.metrics import ABOUT, ALIVE_S, COUNTS, NOW, Teller
 
@@ -46,7 +46,7 @@ class Metrics:
             for key in (ABOUT, COUNTS, NOW):
                 pipe.hgetall(key)
             pipe.hvals(HOSTS)
-            for key in (RUNNER.name, GITHUB.name, OPEN, ACTIVE):
+            for key in (RUNNER.name, GITHUB.name, SLOW.name, OPEN, ACTIVE):
                 pipe.zcard(key)
             about, counts, now, hosts, *lengths = await pipe.execute()
         alive = {who.decode(): json.loads(said) for who, said in now.items()}
@@ -80,11 +80,12 @@ async def show(request: Request, authorization: Annotated[str, Header()] = "") -
 
 def _standing(present: Iterable[str], hosts: list[HostReport], lengths: list[int]) -> Iterator[Metric]:
     """What is so at this moment."""
-    runner, github, open_pulls, active = lengths
+    runner, github, slow, open_pulls, active = lengths
     yield InfoMetricFamily("box_review", "Version of the bot that answers.", value={"version": __version__})
     queued = GaugeMetricFamily("box_review_queue_jobs", "Jobs on a queue, those that run included.", labels=["queue"])
     queued.add_metric(["runner"], runner)
     queued.add_metric(["github"], github)
+    queued.add_metric(["github:slow"], slow)
     yield queued
     processes = GaugeMetricFamily("box_review_processes", "Processes that gave a sign of life, by kind.", labels=["kind"])
     for kind, count in Counter(who.partition(":")[0] for who in present).items():

@@ -213,10 +213,20 @@ class Reviews:
                     record = await self.record(review_id)
                     yield last, FinishedEvent(status=record.status, conclusion=record.conclusion, at_s=record.duration_s).model_dump_json()
                     return
-                if time.time() > float(fields["deadline_at"]) + GIVEN_UP_S:
-                    reason = "no runner host brought the review to its end in time"
-                    await self._end(_stopped(_provisional(review_id, fields), ReviewStatus.TIMED_OUT, Conclusion.TIMED_OUT, reason))
+                await self._give_up_late(review_id, fields)
                 yield None
+
+    async def settled(self, review_id: str) -> ReviewRecord:
+        """The review as it stands; one that no runner host brought to its end in time has ended by that. Raises NoSuchReview."""
+        fields = await self._fields(review_id)
+        if fields is not None and "record" not in fields:
+            await self._give_up_late(review_id, fields)
+        return await self.record(review_id)
+
+    async def _give_up_late(self, review_id: str, fields: dict[str, str]) -> None:
+        if time.time() > float(fields["deadline_at"]) + GIVEN_UP_S:
+            reason = "no runner host brought the review to its end in time"
+            await self._end(_stopped(_provisional(review_id, fields), ReviewStatus.TIMED_OUT, Conclusion.TIMED_OUT, reason))
 
     async def request(self, review_id: str) -> ReviewRequest | None:
         """What was asked for; None where that is not kept any more."""

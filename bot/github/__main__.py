@@ -80,12 +80,13 @@ async def _work(settings: BotSettings, credentials: Credentials) -> None:
     keys = Keys.of(settings, redis)
     desk = Desk(settings, app, Pulls(redis), reviews, sources, fleet, Mirrors(settings.box_data_dir / "mirrors"), keys.operator)
     try:
-        async with working(desk, settings.redis_url):
+        async with working(desk, settings.redis_url) as work:
             log.info("tending pull requests", app_id=credentials.app_id, jobs=settings.box_github_jobs)
-            await asyncio.Event().wait()
+            await work
     except (RedisError, OSError) as error:
         log.warning("the queue cannot be reached; beginning again", error=str(error))
-        await asyncio.sleep(LOOK_S)
+    except Exception:  # the process's boundary: whatever ended, it begins anew
+        log.exception("the worker broke; beginning again")
     finally:
         await fleet.close()
         await app.close()

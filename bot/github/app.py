@@ -71,7 +71,7 @@ class App:
         self._pauses: dict[int, Pause] = {}
         self._tokens: dict[Use, tuple[str, float]] = {}
         self._minting: dict[Use, asyncio.Lock] = {}
-        self._slug = [credentials.slug]
+        self._slug = [""]  # as GitHub has it now: Apps are renamed
 
     async def close(self) -> None:
         """End all connections."""
@@ -137,9 +137,19 @@ class App:
         async with self._minting.setdefault(use, asyncio.Lock()):
             token, ends_at = self._tokens.get(use, ("", 0.0))
             if ends_at - STALE_S < time.time():
+                self._prune()
                 token, ends_at = self._tokens[use] = await self._mint(use)
                 self.redaction.add(token)
         return token
+
+    def _prune(self) -> None:
+        """Forget tokens that are past their time."""
+        for use, (token, ends_at) in list(self._tokens.items()):
+            if ends_at < time.time():
+                del self._tokens[use]
+                self.redaction.forget(token)
+                if not self._minting[use].locked():
+                    del self._minting[use]
 
     async def _mint(self, use: Use) -> tuple[str, float]:
         path, permissions = f"/app/installations/{use.installation_id}/access_tokens", dict(use.permissions)

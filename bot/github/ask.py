@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -17,24 +18,36 @@ from bot.fleet import CONNECT_S
 from bot.github import reply
 from bot.github.calls import WRITING
 from bot.github.desk import Desk
+from bot.github.errors import Unavailable
 from bot.github.jobs import AskJob
 
 log = structlog.get_logger()
 
+PATIENCE_S = (2.0, 10.0, 30.0, 60.0, 120.0)
 SILENCE_S = 60.0
 """The host sends a sign of life every 15 s."""
 
 
 async def ask(desk: Desk, job: AskJob) -> None:
     """Ask, and say what came of it; safe to run twice, though the agent is then asked twice."""
-    calls = await desk.app.of(job.pull, WRITING)
     try:
         text = await _answer(desk, job)
         said = f"**{job.role}**: {for_markdown(text, multiline=True)}" if text.strip() else f"{job.role} gave no answer."
     except (Refused, httpx.HTTPError, ValueError) as error:
         log.warning("a question got no answer", review_id=job.review_id, role=job.role, reason=str(error))
         said = f"{job.role} could not be asked: {for_markdown(str(error) or type(error).__name__)}"
-    await reply.answer(desk, calls, job.pull.number, job.said, said)
+    await _tell(desk, job, said)
+
+
+async def _tell(desk: Desk, job: AskJob, said: str) -> None:
+    """Post the answer: it has cost a model's time, so GitHub is given some to take it. Raises GitHubError."""
+    for pause_s in PATIENCE_S:
+        try:
+            calls = await desk.app.of(job.pull, WRITING)
+            return await reply.answer(desk, calls, job.pull.number, job.said, said)
+        except Unavailable as error:
+            await asyncio.sleep(max(pause_s, error.after_s))
+    return await reply.answer(desk, await desk.app.of(job.pull, WRITING), job.pull.number, job.said, said)
 
 
 async def _answer(desk: Desk, job: AskJob) -> str:

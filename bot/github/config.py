@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
 
 from box_review.config import FILE, MOST_BYTES, RepoConfig, read_config
 from box_review.errors import ConfigInvalid
@@ -19,11 +22,26 @@ MOST_GUIDANCE = 12_000
 """Characters of guidance that agents are given; the rest is cut off."""
 
 
-async def read_repo_config(app: App, pull: PullRef, ref: str) -> RepoConfig:
-    """The settings at a commit of the base, over those of the organisation. Raises ConfigInvalid, GitHubError."""
+async def tip_of(app: App, pull: PullRef, base: Mapping[str, Any]) -> str:
+    """The newest commit of the branch that a pull request goes to: what GitHub tells with it is as old as its last push."""
     calls = await app.of(pull, READING)
-    own, general = await asyncio.gather(_config(calls, f"/contents/{FILE}", ref, FILE), _general(app, pull))
-    return own.over(general)
+    found = await calls.find(f"/git/ref/heads/{quote(str(base['ref']))}")
+    return str(base["sha"] if found is None else found["object"]["sha"])
+
+
+async def read_repo_config(app: App, pull: PullRef, base: Mapping[str, Any], tip: str) -> RepoConfig:
+    """The settings at the base's tip, over those of the organisation.
+
+    Who opens a pull request chooses the branch it goes to. So what protects the repository holds as the default branch has it too.
+
+    Raises:
+        ConfigInvalid, GitHubError.
+    """
+    calls = await app.of(pull, READING)
+    path, main = f"/contents/{FILE}", str((base.get("repo") or {}).get("default_branch") or base["ref"])
+    own, general = await asyncio.gather(_config(calls, path, tip, FILE), _general(app, pull))
+    wanted = own.over(general)
+    return wanted if main == base["ref"] else wanted.guarded_by((await _config(calls, path, main, f"{FILE} of {main}")).over(general))
 
 
 async def read_guidance(app: App, pull: PullRef, ref: str) -> str:
@@ -55,8 +73,10 @@ async def _file(calls: Calls, path: str, ref: str) -> bytes | None:
         found = await calls.get(path, **({"ref": ref} if ref else {}))
     except Missing:
         return None
-    if not isinstance(found, dict) or found.get("type") != "file" or found.get("encoding") != "base64":
+    if not isinstance(found, dict) or found.get("type") != "file":
         return None
+    if found.get("encoding") != "base64":  # beyond a megabyte
+        return b" " * (MOST_BYTES + 1)
     try:
         return base64.b64decode(str(found.get("content", "")))
     except binascii.Error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -23,12 +24,15 @@ class Look(ContractModel):
         why: what happened.
         label: that was set, for `labeled`.
         again: also if this commit was reviewed.
+        head_sha, at: the head that the delivery told of, and when it came (Unix seconds).
     """
 
     kind: Literal["look"] = "look"
     why: Literal["opened", "reopened", "ready", "pushed", "retargeted", "labeled", "rerequested"]
     label: str = ""
     again: bool = False
+    head_sha: str = Field(default="", max_length=64)
+    at: float = 0.0
 
 
 class Closed(ContractModel):
@@ -101,7 +105,8 @@ def _pull_request(event: Event, _: int) -> ForPull | Nothing:
     if action == "closed":
         return _for(event, pull.number, Closed())
     if action in _LOOKS:
-        return _for(event, pull.number, Look.model_validate({"why": _LOOKS[action]}))
+        look = {"why": _LOOKS[action], "head_sha": pull.head.sha[:64], "at": time.time()}
+        return _for(event, pull.number, Look.model_validate(look))
     if action == "edited" and "base" in event.changes:
         return _for(event, pull.number, Look(why="retargeted"))
     if action == "labeled" and event.label is not None:
@@ -135,11 +140,11 @@ def _check(event: Event, app_id: int) -> ForPull | Nothing:
 
 
 def _number(check: Check) -> int | None:
-    """Which pull request a check is of: pull requests of forks are not named in it, but we have given it a name."""
-    if check.pull_requests:
-        return check.pull_requests[0].number
+    """Which pull request a check is of, by the name we have given it; suites have none, and only some name their pull requests."""
     parts = (check.external_id or "").split(":")
-    return int(parts[1]) if len(parts) == 4 and parts[1].isascii() and parts[1].isdigit() else None
+    if len(parts) == 4 and parts[1].isascii() and parts[1].isdigit():
+        return int(parts[1])
+    return check.pull_requests[0].number if check.pull_requests else None
 
 
 def _installation(event: Event, _: int) -> InstallationGone | Nothing:

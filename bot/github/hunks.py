@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from box_review import Finding, git
-from box_review.errors import InputError
 
 _HUNK = re.compile(rb"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@")
 _ESCAPE = re.compile(rb'\\([0-7]{3}|[abtnvfr"\\])')
@@ -33,15 +32,33 @@ class Place:
 
 
 Hunks = Mapping[str, tuple[Hunk, ...]]
+MOST_BYTES = 32 << 20
+_PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "-M")
 
 
-def read_hunks(bare: Path, base_sha: str, head_sha: str) -> Hunks:
-    """The hunks of a change, by path. Raises InputError."""
-    options = ("--no-color", "--no-ext-diff", "--no-textconv", "-U3", "-M")
-    answer = git.attempt(["-C", str(bare), "-c", "core.quotePath=true", "diff", *options, base_sha, head_sha])
-    if answer.returncode != 0:
-        raise InputError(f"git could not compare {base_sha[:12]} with {head_sha[:12]}: {git.reason(answer.stderr)}")
-    return parse(answer.stdout)
+def read_hunks(bare: Path, base_sha: str, head_sha: str, paths: Collection[str]) -> Hunks:
+    """The hunks of a change in some files, by path; of what is larger than `MOST_BYTES` together, none.
+
+    Raises:
+        InputError: the commits are not there, or it is too large.
+    """
+    if not paths:
+        return {}
+    renames = _renames(git.bounded(["-C", str(bare), "diff", *_PLAIN, "--raw", "-z", base_sha, head_sha], MOST_BYTES))
+    wanted = {name for path in paths for name in (path, renames.get(path, path))}
+    words = ["-C", str(bare), "-c", "core.quotePath=true", "diff", *_PLAIN, "-U3", base_sha, head_sha, "--"]
+    return parse(git.bounded([*words, *(f":(top,literal){name}" for name in sorted(wanted))], MOST_BYTES))
+
+
+def _renames(raw: bytes) -> dict[str, str]:
+    """What renamed files were called, by their new name."""
+    fields, found = iter(raw.split(b"\0")), {}
+    for meta in fields:
+        if meta.startswith(b":"):
+            old = next(fields)
+            if meta.split()[4][:1] in (b"R", b"C"):
+                found[next(fields).decode("utf-8", "replace")] = old.decode("utf-8", "replace")
+    return found
 
 
 def parse(diff: bytes) -> Hunks:
@@ -77,4 +94,7 @@ def _path(name: bytes) -> str | None:
     name = name.rstrip(b"\t")
     if name.startswith(b'"'):
         name = _ESCAPE.sub(lambda found: _LETTERS.get(found[1]) or bytes([int(found[1], 8)]), name[1:-1])
-    return None if name == b"/dev/null" else name.removeprefix(b"b/").decode("utf-8", "backslashreplace")
+    try:
+        return None if name == b"/dev/null" else name.removeprefix(b"b/").decode()
+    except UnicodeDecodeError:  # GitHub takes no comment there
+        return None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 CLONING = MappingProxyType({"contents": "read", "metadata": "read"})
 UNUSED_S = 7 * 24 * 3600.0
+MOST_NAMES, MOST_PACKS = 40, 20
 
 
 class Mirrors:
@@ -33,6 +34,7 @@ class Mirrors:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._turns: dict[int, asyncio.Lock] = {}
 
     def folder_of(self, repo_id: int) -> Path:
         """Where a repository's commits are, if they are."""
@@ -44,7 +46,8 @@ class Mirrors:
         Raises:
             InputError: they cannot be had: gone by a force push, or GitHub does not answer.
         """
-        return await asyncio.to_thread(self._fetch, repo_id, url, token, commits)
+        async with self._turns.setdefault(repo_id, asyncio.Lock()):  # who waits for another holds no thread
+            return await asyncio.to_thread(self._fetch, repo_id, url, token, commits)
 
     async def forget_unused(self) -> None:
         """Remove what nobody needed for a week."""
@@ -59,11 +62,22 @@ class Mirrors:
             if any(git.attempt(["-C", str(bare), "cat-file", "-e", f"{commit}^{{tree}}"]).returncode for commit in commits):
                 try:
                     git.fetch(bare, url, commits, depth=HISTORY, more=_signed_in(token))
+                    self._keep(bare, commits)
                 except InputError:
                     self._mend(bare)
                     raise
             bare.touch()
         return bare
+
+    def _keep(self, bare: Path, commits: Sequence[str]) -> None:
+        """Name the commits, so that the next fetch says what is here; the oldest names go, and packs become one now and then."""
+        for commit in commits:
+            git.run(["-C", str(bare), "update-ref", f"refs/box/{time.time_ns()}", commit])
+        names = git.text(bare, "for-each-ref", "--sort=refname", "--format=%(refname)", "refs/box").split()
+        for name in names[:-MOST_NAMES]:
+            git.run(["-C", str(bare), "update-ref", "-d", name])
+        if len(list(bare.glob("objects/pack/*.pack"))) > MOST_PACKS:
+            git.run(["-C", str(bare), "repack", "-a", "-d", "-q"])
 
     def _mend(self, bare: Path) -> None:
         """Remove a repository in which a git that was killed has left its locks; the next fetch makes a new one."""

@@ -27,10 +27,15 @@ async def catch_up(desk: Desk) -> None:
     if not await desk.pulls.redis.set(TURN_KEY, "1", nx=True, ex=TURN_S):
         return
     try:
-        for one in reversed([one async for one in _failed(desk)]):  # the oldest first
-            await _take(desk, one)
+        failed = [one async for one in _failed(desk)]
     except GitHubError as error:
         log.warning("missed deliveries could not be looked for", reason=str(error))
+        return
+    for one in reversed(failed):  # the oldest first
+        try:
+            await _take(desk, one)
+        except GitHubError as error:  # the others may be had
+            log.warning("a missed delivery could not be had", delivery=str(one["guid"]), reason=str(error))
 
 
 async def _failed(desk: Desk) -> AsyncIterator[Any]:
@@ -54,7 +59,9 @@ async def _take(desk: Desk, one: Any) -> None:
         with structlog.contextvars.bound_contextvars(delivery=guid):
             await take(desk.pulls, desk.app.credentials, str(one["event"]), guid, body)
     except Refused as error:
-        log.warning("a missed delivery cannot be read", delivery=guid, reason=str(error))
+        log.warning("a missed delivery is refused", delivery=guid, reason=str(error))
+        if error.status_code == 503:
+            return  # until there is room
     await desk.pulls.once(guid)  # also one that asks for nothing
     log.info("a missed delivery is taken up", delivery=guid, event_name=one["event"])
 

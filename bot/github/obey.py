@@ -8,14 +8,14 @@ from box_review import ReviewRecord
 from box_review.errors import ConfigInvalid
 
 from bot.errors import NoSuchReview
-from bot.github import commands, publish, reply, take_up, words
+from bot.github import commands, marks, publish, reply, take_up, words
 from bot.github.calls import READING, WRITING, Calls
-from bot.github.config import read_repo_config
+from bot.github.config import read_repo_config, tip_of
 from bot.github.decide import Look, Said
 from bot.github.desk import Desk
 from bot.github.errors import Missing, NotUnderstood
 from bot.github.jobs import AskJob
-from bot.github.state import ASK_JOB, GITHUB, Ignored, PullState, Wish
+from bot.github.state import ASK_JOB, SLOW, Ignored, PullState, Wish
 from jobs.queue import enqueue
 
 RANKS = {"none": 0, "read": 1, "triage": 2, "write": 3, "maintain": 4, "admin": 5}
@@ -118,7 +118,7 @@ class _Orders:
         role = next((report.role for report in able if report.role in roles), max(able, key=lambda report: report.findings).role)
         about = f"About your finding {finding.id} ({finding.title}, {finding.path}:{finding.start_line}): " if finding else ""
         job = AskJob(pull=self._state.pull, said=self._said, review_id=record.review_id, role=role, text=f"{about}{command.text}")
-        await enqueue(self._desk.pulls.redis, GITHUB, ASK_JOB, job, f"github:ask:{self._said.comment_id}")
+        await enqueue(self._desk.pulls.redis, SLOW, ASK_JOB, job, f"github:ask:{self._said.comment_id}")
 
     async def _finding_of_thread(self, record: ReviewRecord) -> Any:
         """The finding whose thread the comment stands in."""
@@ -128,7 +128,7 @@ class _Orders:
             root = await self._calls.get(f"/pulls/comments/{self._said.thread_id}")
         except Missing:
             return None
-        return next((one for one in record.findings if f"box-review:finding:{one.id} " in str(root.get("body", ""))), None)
+        return next((one for one in record.findings if str(root.get("body", "")).startswith(marks.finding(one.id))), None)
 
     async def _resume(self, command: commands.Resume) -> None:
         record = await self._record()
@@ -155,7 +155,7 @@ async def _may(desk: Desk, state: PullState, said: Said, command: commands.Comma
         return rank >= needed
     try:
         pull = await calls.get(f"/pulls/{state.pull.number}")
-        config = await read_repo_config(desk.app, state.pull, str(pull["base"]["sha"]))
+        config = await read_repo_config(desk.app, state.pull, pull["base"], await tip_of(desk.app, state.pull, pull["base"]))
     except ConfigInvalid:
         return False
     return rank >= RANKS[config.github.commands_from]

@@ -44,6 +44,9 @@ async def prepare(desk: Desk, job: Prepare) -> None:
     """Bring a round from `preparing` to `reviewing`, or to its end; safe to run twice."""
     state = await desk.pulls.peek(job.pull.key)
     round_ = state.round_of(job.review_id) if state else None
+    if round_ is not None and round_.ended:
+        with contextlib.suppress(NoSuchReview):  # a try before this one may have asked for it
+            await desk.reviews.cancel(job.review_id)
     if round_ is None or round_.stage != "preparing" or round_.ended:
         return
     try:
@@ -102,7 +105,8 @@ async def _upload(desk: Desk, pull: PullRef, round_: Round, bare: Path, guidance
     chosen = round_.config.under(wish)
     told = "\n\n".join(part for part in (chosen.pop("instructions", ""), guidance) if part)
     request = Options(**chosen, instructions=told[:20_000]).request(wanted, source)
-    return request.model_copy(update={"before": round_.before or None})
+    known = round_.before and await desk.reviews.is_of(round_.before, desk.tenant, operator=False)
+    return request.model_copy(update={"before": round_.before if known else None})  # one that is kept no more is gone on from no more
 
 
 async def _chunks(archive: Path) -> AsyncIterator[bytes]:

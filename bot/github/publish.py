@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import structlog
-from box_review import Conclusion, EarlierState, Finding, ReviewRecord, Severity
+from box_review import Conclusion, EarlierState, Finding, ReviewRecord, ReviewStatus, Severity
 from box_review.errors import InputError
 from box_review.report import render, wording
 from box_review.sanitize import visible
@@ -25,8 +25,8 @@ from bot.github.calls import SCANNING, Calls
 from bot.github.desk import Desk
 from bot.github.errors import LASTING, GitHubError, Limited, Rejected, Unavailable
 from bot.github.mirror import fetched
-from bot.github.show import details, put_sticky, refused
-from bot.github.state import PullState, Round
+from bot.github.show import REFUSED, details, put_sticky, refused
+from bot.github.state import Ignored, PullState, Round
 
 log = structlog.get_logger()
 
@@ -48,29 +48,47 @@ class Verdict:
     """What is published.
 
     Args:
-        record: the jury's, read anew and checked by its schema.
-        told: findings that get a comment of their own; those that people ignore get none.
-        conclusion: the record's, unless what made it fail is ignored.
+        record: the jury's, read anew and checked by its schema, without what people ignore.
+        told: findings that get a comment of their own.
     """
 
     record: ReviewRecord
     told: tuple[Finding, ...]
-    conclusion: Conclusion
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """What the check says."""
+        return self.record.conclusion
 
 
 async def verdict_of(desk: Desk, state: PullState, round_: Round) -> Verdict:
-    """The verdict of a round's review, without what people ignore."""
+    """The verdict of a round's review; what people ignore is among what was dropped, with who wants it so."""
     record = await desk.reviews.record(round_.review_id)
-    ignored = {item.fingerprint for item in state.ignored}
-    left = [finding for finding in wording.worst_first(record.findings) if finding.fingerprint not in ignored]
-    conclusion = record.conclusion
-    if conclusion is Conclusion.FAILURE and len(left) < len(record.findings):
-        request = await desk.reviews.request(round_.review_id)
-        threshold = request.fail_on if request is not None else Severity.HIGH
-        if threshold is None or not any(finding.severity.at_least(threshold) for finding in left):
-            whole = record.status.value == "completed" and not wording.static_only(record)
-            conclusion = Conclusion.SUCCESS if whole else Conclusion.NEUTRAL
-    return Verdict(record, tuple(finding for finding in left if not finding.folded), conclusion)
+    ignored = {item.fingerprint: item for item in state.ignored}
+    out = [finding for finding in record.findings if finding.fingerprint in ignored]
+    if out:
+        left = tuple(finding for finding in record.findings if finding.fingerprint not in ignored)
+        dropped = [finding.dropped(_who(ignored[finding.fingerprint])) for finding in out]
+        conclusion = await _without(desk, record, left)
+        summary = f"{wording.plural(len(out), 'finding')} ignored on request. {record.summary}"[:4000]
+        update = {"findings": left, "dropped": (*dropped, *record.dropped), "conclusion": conclusion, "summary": summary}
+        record = record.model_copy(update=update)
+    return Verdict(record, tuple(wording.shown(record)))
+
+
+async def _without(desk: Desk, record: ReviewRecord, left: tuple[Finding, ...]) -> Conclusion:
+    """The conclusion where only some of the findings are left."""
+    request = await desk.reviews.request(record.review_id)
+    threshold = request.fail_on if request is not None else Severity.HIGH
+    fails = threshold is not None and any(finding.severity.at_least(threshold) for finding in left)
+    if record.conclusion is not Conclusion.FAILURE or fails:
+        return record.conclusion
+    by_agents = any(report.harness != wording.STATIC for report in record.roles)
+    return Conclusion.SUCCESS if by_agents and record.status is ReviewStatus.COMPLETED else Conclusion.NEUTRAL
+
+
+def _who(ignored: Ignored) -> str:
+    return f"ignored by {ignored.by}" + (f": {ignored.reason}" if ignored.reason else "")
 
 
 class Publication:
@@ -131,7 +149,7 @@ class Publication:
 
     def _text(self) -> str:
         """The whole review."""
-        return words.verdict(self._verdict.record, self.state.ignored, self._round.notes, self._desk.link(self._round.review_id))
+        return words.verdict(self._verdict.record, self._round.notes, self._desk.link(self._round.review_id))
 
     async def sticky(self) -> None:
         """The comment with the whole review."""
@@ -142,7 +160,7 @@ class Publication:
         if self._round.check_run_id is None:
             return
         record, path = self._verdict.record, f"/check-runs/{self._round.check_run_id}"
-        told = self.state.sticky_id is not None
+        told = self.state.sticky_id is not None and not any(note.startswith(REFUSED + _NAMES["sticky"]) for note in self._round.notes)
         where = "The review is in the comment on the pull request." if told else "GitHub took no comment; the review stands below."
         output = {"title": words.check_title(record), "summary": f"{wording.last_line(record)}\n\n{where}"[:60_000]}
         await self._annotate(path, output)
@@ -186,14 +204,15 @@ class Publication:
         """True if the review is there: its answer got lost."""
         mark, ours = marks.review(self._round.review_id), await self._ours()
         reviews = await self._calls.all(f"/pulls/{self.state.pull.number}/reviews")
-        return any(mark in (review.get("body") or "") and _author(review) == ours for review in reviews)
+        return any((review.get("body") or "").startswith(mark) and _author(review) == ours for review in reviews)
 
     async def _comments(self) -> list[dict[str, Any]]:
         """Comments for the findings whose lines the diff shows."""
         base_sha, head_sha = self._round.merge_base or "", self._round.head_sha
         try:
             bare = await fetched(self._desk, self.state.pull, [base_sha, head_sha])  # this may be another machine than at the beginning
-            shown = await asyncio.to_thread(hunks.read_hunks, bare, base_sha, head_sha)
+            paths = {finding.path for finding in self._verdict.told}
+            shown = await asyncio.to_thread(hunks.read_hunks, bare, base_sha, head_sha, paths)
         except InputError as error:  # gone by a force push: the sticky comment has it all
             log.warning("no comments at lines", reason=str(error))
             return []
@@ -207,9 +226,9 @@ class Publication:
             return
         ours, number = await self._ours(), self.state.pull.number
         comments = [comment for comment in await self._calls.all(f"/pulls/{number}/comments") if _author(comment) == ours]
-        answered = {ident for ident in gone if any(marks.fixed(ident) in comment["body"] for comment in comments)}
+        answered = {ident for ident in gone if any(comment["body"].startswith(marks.fixed(ident)) for comment in comments)}
         for ident in gone.keys() - answered:
-            root = next((one for one in comments if marks.finding(ident) in one["body"] and not one.get("in_reply_to_id")), None)
+            root = next((one for one in comments if one["body"].startswith(marks.finding(ident)) and not one.get("in_reply_to_id")), None)
             if root is not None:
                 body = words.fixed(ident, self._round.head_sha, gone[ident].how)
                 await self._calls.create(f"/pulls/{number}/comments/{root['id']}/replies", {"body": body})

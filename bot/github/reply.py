@@ -28,7 +28,7 @@ async def answer(desk: Desk, calls: Calls, number: int, said: Said, text: str) -
     if said.on_line and said.thread_id is not None:
         ours = f"{await desk.app.slug()}[bot]"
         comments = await calls.all(f"/pulls/{number}/comments")
-        if not any(mark in one["body"] and (one.get("user") or {}).get("login") == ours for one in comments):
+        if not any(one["body"].startswith(mark) and (one.get("user") or {}).get("login") == ours for one in comments):
             await calls.create(f"/pulls/{number}/comments/{said.thread_id}/replies", {"body": body})
     elif await find_comment(desk, calls, number, mark) is None:
         await calls.create(f"/issues/{number}/comments", {"body": f"{mark}\n@{said.author} {text}"[:COMMENT_LIMIT]})

@@ -16,12 +16,13 @@ from bot.github.state import PullState, Round
 log = structlog.get_logger()
 
 CHECK = "box-review"
+REFUSED = "GitHub did not take "
 
 
 def refused(part: str, error: GitHubError) -> str:
     """The sentence that tells what GitHub did not let us do, and why."""
     log.warning("GitHub refused a part for good; the rest goes on", part=part, reason=str(error))
-    return f"GitHub did not take {part}: {for_markdown(str(error))}"
+    return f"{REFUSED}{part}: {for_markdown(str(error))}"
 
 
 async def put_sticky(desk: Desk, calls: Calls, state: PullState, body: str) -> PullState:
@@ -42,10 +43,10 @@ async def put_sticky(desk: Desk, calls: Calls, state: PullState, body: str) -> P
 
 
 async def find_comment(desk: Desk, calls: Calls, number: int, mark: str) -> int | None:
-    """A comment of ours that has a mark; None if there is none."""
+    """A comment of ours that begins with a mark: behind that stand words of others. None if there is none."""
     ours = f"{await desk.app.slug()}[bot]"
     for comment in await calls.all(f"/issues/{number}/comments"):
-        if mark in (comment.get("body") or "") and (comment.get("user") or {}).get("login") == ours:
+        if (comment.get("body") or "").startswith(mark) and (comment.get("user") or {}).get("login") == ours:
             return int(comment["id"])
     return None
 

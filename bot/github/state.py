@@ -1,6 +1,6 @@
 """Pull requests as we know them, in Redis. `Pulls` is the only one who reads and writes these keys:
 
-    box:github                        the queue of jobs (arq)
+    box:github, box:github:slow       queues of jobs (arq): what takes a moment, and what may take minutes
     box:github:delivery:{guid}        set once per delivery, for three days: a redelivery is no second event
     box:github:pull:{repo}:{number}   PullState
     ….:names                          PullRef: what it is called now, by the newest delivery
@@ -27,19 +27,20 @@ from box_review.jobs import KEEP_S, Queue
 from box_review.review import Sha
 from pydantic import Field
 
+from bot.errors import Refused
 from bot.github.decide import Closed, Look, Said, intent
 from bot.github.pull import PullRef
 from bot.github.turn import Hold, TurnLost, holding
 
-GITHUB = Queue("box:github")
+GITHUB, SLOW = Queue("box:github"), Queue("box:github:slow")
 TEND_JOB, PREPARE_JOB, ASK_JOB, UNINSTALLED_JOB = "tend", "prepare", "ask", "uninstalled"
 OPEN = "box:github:open"
 SEEN_S = 3 * 24 * 3600
 MOST_INBOX = 1000
 
 _ACCEPT = """
-if not redis.call('set', KEYS[1], '1', 'NX', 'EX', ARGV[4]) then return 0 end
 if redis.call('llen', KEYS[2]) >= tonumber(ARGV[5]) then return 2 end
+if not redis.call('set', KEYS[1], '1', 'NX', 'EX', ARGV[4]) then return 0 end
 redis.call('rpush', KEYS[2], ARGV[2])
 redis.call('expire', KEYS[2], ARGV[6])
 redis.call('set', KEYS[4], ARGV[7], 'EX', ARGV[6])
@@ -76,7 +77,7 @@ class Done(ContractModel):
     sticky: bool = False
 
 
-Stage = Literal["preparing", "reviewing", "publishing", "over"]
+Stage = Literal["preparing", "reviewing", "over"]
 
 
 class Round(ContractModel):
@@ -134,6 +135,7 @@ class PullState(ContractModel):
         sticky_id: our comment.
         published: the newest review that was posted.
         failures, failing_since: how often in a row GitHub could not be worked with, and the Unix seconds of the first time.
+        failing_gone: what it then says is that things are not there.
         rests_until: before that, nothing may be looked at: what GitHub was asked for may still be done.
     """
 
@@ -144,6 +146,7 @@ class PullState(ContractModel):
     ignored: tuple[Ignored, ...] = Field(default=(), max_length=500)
     failures: int = 0
     failing_since: float = 0.0
+    failing_gone: bool = False
     rests_until: float = 0.0
 
     @property
@@ -217,12 +220,15 @@ class Pulls:
         self.redis = redis
 
     async def accept(self, delivery: str, pull: PullRef, what: Look | Closed | Said) -> bool:
-        """Take up a delivery; False if it was taken up before, or the pull request is flooded."""
+        """Take up a delivery; False if it was taken up before. Raises Refused while the pull request is flooded: it is told again later."""
         names = [_delivery(delivery), _inbox(pull.key), OPEN, _names(pull.key)]
         bounds = [str(SEEN_S), str(MOST_INBOX), str(KEEP_S)]
         entry = f"{delivery} {intent.dump_json(what).decode()}"
         arguments = [pull.key, entry, repr(time.time()), *bounds, pull.model_dump_json()]
-        return bool(await self.redis.eval(_ACCEPT, 4, *names, *arguments) == 1)  # type: ignore[misc]
+        outcome = await self.redis.eval(_ACCEPT, 4, *names, *arguments)  # type: ignore[misc]
+        if outcome == 2:
+            raise Refused("too much of this pull request waits to be looked at; try again later", 503)
+        return bool(outcome)
 
     async def once(self, delivery: str) -> bool:
         """Mark a delivery that asks for nothing; False if it was there before."""

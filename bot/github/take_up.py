@@ -12,9 +12,10 @@ from box_review.errors import ConfigInvalid
 
 from bot.github import words
 from bot.github.calls import READING
-from bot.github.config import read_repo_config
+from bot.github.config import read_repo_config, tip_of
 from bot.github.decide import Closed, Look, Said
 from bot.github.desk import Desk
+from bot.github.errors import Unavailable
 from bot.github.obey import obey
 from bot.github.pull import PullRef
 from bot.github.state import PullState, Round, Wish
@@ -24,6 +25,8 @@ log = structlog.get_logger()
 
 STRANGERS = ("FIRST_TIMER", "FIRST_TIME_CONTRIBUTOR", "NONE", "MANNEQUIN")
 AS_WANTED = Wish()
+LAG_S = 20.0
+"""So long GitHub's API may show an older head than its delivery told of."""
 CLOSED = "The pull request was closed."
 FIRST = "A first contribution: `/box review` by somebody with write access begins the review."
 Ending = Literal["cancelled", "neutral", "action_required"]
@@ -51,9 +54,13 @@ async def look(desk: Desk, state: PullState, what: Look, wish: Wish = AS_WANTED,
         return stop(state, CLOSED)
     head_sha, base = str(pull["head"]["sha"]), pull["base"]
     if not what.again and _known(state, head_sha, str(base["ref"]), what):
+        if what.head_sha not in ("", head_sha) and time.time() - what.at < LAG_S:
+            raise Unavailable(f"GitHub tells of {what.head_sha[:12]} and does not show it yet")
         return state
+    base = {**base, "sha": await tip_of(desk.app, state.pull, base)}
+    pull = {**pull, "base": base}
     try:
-        config = await read_repo_config(desk.app, state.pull, str(base["sha"]))
+        config = await read_repo_config(desk.app, state.pull, base, base["sha"])
     except ConfigInvalid as error:
         return _begun(state, _round(state, pull, RepoConfig(), wish), words.broken_config(error), "action_required")
     if not asked and not _wanted(config, pull, what):

@@ -21,7 +21,7 @@ from bot.github.errors import LASTING, GitHubError, Limited, Missing, Rejected, 
 from bot.github.jobs import Prepare, Tend
 from bot.github.prepare import PATIENCE_S
 from bot.github.pull import PullRef
-from bot.github.state import GITHUB, PREPARE_JOB, PullState, Round, Turn
+from bot.github.state import PREPARE_JOB, SLOW, PullState, Round, Turn
 from bot.github.take_up import take_up
 from bot.github.turn import TurnLost
 from jobs.queue import enqueue
@@ -125,7 +125,7 @@ class _Tending:
         """Say that it is looked at, and have its commits fetched."""
         await self._desk.pulls.bind(round_.review_id, self._pull)
         job = Prepare(pull=self._pull, review_id=round_.review_id)
-        await enqueue(self._desk.pulls.redis, GITHUB, PREPARE_JOB, job, f"github:prepare:{round_.review_id}")
+        await enqueue(self._desk.pulls.redis, SLOW, PREPARE_JOB, job, f"github:prepare:{round_.review_id}")
         if not round_.greeted:
             roles = round_.wish.roles or round_.config.roles or ()
             await self._tell(calls, words.reviewing(round_, roles, self._desk.link(round_.review_id)))
@@ -134,7 +134,7 @@ class _Tending:
     async def _look(self, calls: Calls, round_: Round) -> None:
         """Publish a verdict, if there is one."""
         try:
-            record = await self._desk.reviews.record(round_.review_id)
+            record = await self._desk.reviews.settled(round_.review_id)
         except NoSuchReview:
             if time.time() - round_.began_at > PATIENCE_S:
                 await self._end(calls, round_.model_copy(update={"ended": LOST, "conclusion": "action_required"}))
@@ -146,7 +146,8 @@ class _Tending:
             await self._end(calls, cancelled)
             return
         verdict = await publish.verdict_of(self._desk, self._state, round_)
-        self._state = self._state.model_copy(update={"published": round_.review_id})
+        if record.status in (ReviewStatus.COMPLETED, ReviewStatus.PARTIAL):  # others found nothing that could be gone on from
+            self._state = self._state.model_copy(update={"published": round_.review_id})
         await publish.Publication(self._desk, calls, self._state, round_, verdict, self._remember).run()
         done = self._state.round_of(round_.review_id)
         assert done is not None  # noqa: S101 - it was just published
@@ -186,15 +187,16 @@ class _Tending:
     async def _stumble(self, untaken: list[GitHubError], unmoved: list[GitHubError]) -> None:
         """Look again later; give up what was tried for long enough."""
         now, pace, troubles = time.time(), self._desk.pace, [*untaken, *unmoved]
-        failures, since = self._state.failures + 1, self._state.failing_since or now
         gone = all(isinstance(error, Missing | Rejected) for error in troubles)
+        same = self._state.failing_since and gone == self._state.failing_gone
+        failures, since = self._state.failures + 1, self._state.failing_since if same else now
         if now - since >= (pace.gone_s if gone else pace.patience_s):
             await self._give_up(untaken, unmoved)
             return
         rests_s = max((error.after_s for error in troubles if isinstance(error, Unavailable)), default=0.0)
         after_s = max(rests_s, min(pace.longest_s, pace.pause_s * 2.0 ** min(failures - 1, 16)))
         after_s *= 1 + random.random() / 10  # noqa: S311 - all that waited for one limit need not come at once
-        update = {"failures": failures, "failing_since": since, "rests_until": now + rests_s if rests_s else 0.0}
+        update = {"failures": failures, "failing_since": since, "failing_gone": gone, "rests_until": now + rests_s if rests_s else 0.0}
         log.warning("GitHub could not be worked with; looking again later", reason=str(troubles[0]), seconds=round(after_s, 1))
         await self._turn.save(self._state.model_copy(update=update), again_at=now + after_s)
 
@@ -207,7 +209,7 @@ class _Tending:
                 if round_.stage != "over":
                     await self._cancel(round_)
             left = left.model_copy(update={"rounds": ()})
-        taken = await self._turn.inbox() if untaken else []
+        taken = (await self._turn.inbox())[:1] if untaken else []
         await self._turn.save(left, taken=taken, again_at=None if left.settled else self._soon)
 
 

@@ -16,7 +16,8 @@ from redis.exceptions import LockError, RedisError
 
 TURN_S = 12.0
 """A turn whose worker fell silent ends after so many seconds."""
-TURN_WAIT_S = 60.0
+TURN_WAIT_S = 3.0
+"""Who waits longer comes again later: a pull request in which much is said must not hold up the others."""
 
 
 class TurnLost(Exception):

@@ -82,8 +82,8 @@ async def take(pulls: Pulls, credentials: Credentials, name: str, guid: str, bod
         metrics.deliveries.labels(name, "ignored").inc()
         return _answer(202, ignored=what.why)
     if isinstance(what, InstallationGone):
-        await pulls.once(guid)
         await enqueue(pulls.redis, GITHUB, UNINSTALLED_JOB, UninstalledJob(installation_id=what.installation_id), f"github:gone:{guid}")
+        await pulls.once(guid)
         metrics.deliveries.labels(name, "accepted").inc()
         return _answer(202, accepted="the App was removed or suspended")
     taken = await pulls.accept(guid, what.pull, what.intent)

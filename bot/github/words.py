@@ -11,11 +11,12 @@ from box_review.sanitize import for_markdown, inline_code
 
 from bot.github import marks
 from bot.github.commands import HELP
-from bot.github.state import Ignored, PullState, Round
+from bot.github.state import PullState, Round
 
 _GO_ON = "`/box ask …` asks the reviewers, whose boxes are kept · `/box review` reviews again · `/box help`"
-ROOM = markdown.COMMENT_LIMIT - 6000
-"""For the review itself in a comment; the rest is for what stands around it."""
+EARLIER, NOTES = 5000, 2000
+ROOM = markdown.COMMENT_LIMIT - EARLIER - NOTES - 1500
+"""Characters for the review itself in a comment; the rest is for what stands around it."""
 
 
 def reviewing(round_: Round, roles: Sequence[str], link: str) -> str:
@@ -35,11 +36,12 @@ def ended(round_: Round) -> str:
 _SIGNS = {"cancelled": "⊘", "neutral": "○", "action_required": "!", "failure": "✗"}
 
 
-def verdict(record: ReviewRecord, ignored: Sequence[Ignored], notes: Sequence[str], link: str) -> str:
+def verdict(record: ReviewRecord, notes: Sequence[str], link: str) -> str:
     """The comment with the whole review."""
-    parts = [marks.STICKY, markdown.render(record, ROOM).strip(), *_earlier(record), *_ignored(record, ignored), *notes]
+    parts = [marks.STICKY, markdown.render(record, ROOM).strip(), *_earlier(record), "\n\n".join(notes)[:NOTES]]
     more = f"[The review with its boxes]({link}) · " if link else ""
-    return "\n\n".join([*parts, f"<sub>{more}{_GO_ON} · {inline_code(record.review_id)}</sub>"])
+    last = f"<sub>{more}{_GO_ON} · {inline_code(record.review_id)}</sub>"
+    return "\n\n".join(part for part in [*parts, last] if part)
 
 
 def review_body(record: ReviewRecord, shown: int) -> str:
@@ -85,7 +87,6 @@ def status(state: PullState) -> str:
     said = {
         "preparing": "is being fetched",
         "reviewing": "is being reviewed",
-        "publishing": "is reviewed; the verdict is being posted",
         "over": "is reviewed",
     }
     return f"{head} {said[current.stage]} ({inline_code(current.review_id)})."
@@ -106,30 +107,19 @@ def help_text(problem: str = "") -> str:
 
 
 _STATES = {EarlierState.FIXED: "fixed", EarlierState.STILL_THERE: "still there", EarlierState.UNKNOWN: "not found again, not proven fixed"}
-_LISTED = 20
 
 
 def _earlier(record: ReviewRecord) -> list[str]:
-    """What became of what an earlier review found."""
-    lines = []
+    """What became of what an earlier review found, in the room there is; how many of each is always said."""
+    lines, room = list[str](), EARLIER
     for state, name in _STATES.items():
-        if found := [item for item in record.earlier if item.state is state]:
-            more = [f"  - and {len(found) - _LISTED} more"] if len(found) > _LISTED else []
-            lines += [f"- **{name}**: {len(found)}", *map(_told, found[:_LISTED]), *more]
+        found = [item for item in record.earlier if item.state is state]
+        told = [line for line in map(_told, found) if (room := room - len(line)) > 0]
+        more = [f"  - and {len(found) - len(told)} more"] if len(told) < len(found) else []
+        lines += [f"- **{name}**: {len(found)}", *told, *more] if found else []
     listed = "\n".join(lines)
     return [f"<details open><summary>Since the last review</summary>\n\n{listed}\n\n</details>"] if lines else []
 
 
 def _told(item: Earlier) -> str:
-    return f"  - {inline_code(f'{item.path}:{item.start_line}')} {for_markdown(item.title)} ({item.id}): {for_markdown(item.how)}"
-
-
-def _ignored(record: ReviewRecord, ignored: Sequence[Ignored]) -> list[str]:
-    """What people did not want to hear of again."""
-    reported = {finding.fingerprint for finding in record.findings}
-    lines = []
-    for item in ignored:
-        if item.fingerprint in reported:
-            lines.append(f"- {item.finding}, by {inline_code(item.by)}" + (f": {for_markdown(item.reason)}" if item.reason else ""))
-    listed = "\n".join(lines)
-    return [f"<details><summary>Ignored on request: {len(lines)}</summary>\n\n{listed}\n\n</details>"] if lines else []
+    return f"  - {inline_code(f'{item.path[:300]}:{item.start_line}')} {for_markdown(item.title)} ({item.id}): {for_markdown(item.how)}"

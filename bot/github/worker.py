@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import structlog
@@ -23,13 +23,13 @@ from bot.github.errors import GitHubError
 from bot.github.jobs import AskJob, Prepare, Tend, UninstalledJob
 from bot.github.prepare import prepare
 from bot.github.pull import PullRef
-from bot.github.state import ASK_JOB, GITHUB, PREPARE_JOB, TEND_JOB, UNINSTALLED_JOB
+from bot.github.state import ASK_JOB, GITHUB, PREPARE_JOB, SLOW, TEND_JOB, UNINSTALLED_JOB
 from bot.github.take_up import stop
 from bot.github.tend import tend
 from bot.github.turn import TurnLost
 from jobs import traces
 from jobs.lease import LeaseWorker, Terms, end
-from jobs.queue import enqueue
+from jobs.queue import Queue, enqueue
 
 if TYPE_CHECKING:
     from arq.typing import WorkerCoroutine
@@ -44,34 +44,33 @@ _J = TypeVar("_J", bound=BaseModel)
 
 
 @contextlib.asynccontextmanager
-async def working(desk: Desk, redis_url: str) -> AsyncIterator[LeaseWorker]:
-    """A worker at work for as long as the context lasts; on the way out its jobs go back to the queue."""
-    worker = LeaseWorker(
-        [
-            _function(desk, TEND_JOB, Tend, tend),
-            _function(desk, PREPARE_JOB, Prepare, prepare),
-            _function(desk, ASK_JOB, AskJob, ask),
-            _function(desk, UNINSTALLED_JOB, UninstalledJob, uninstalled),
-        ],
-        queue=GITHUB,
-        redis=desk.pulls.redis,
-        redis_url=redis_url,
-        terms=Terms(f"bot-{secrets.token_hex(6)}", desk.settings.box_github_jobs, LEASE_S),
-        on_lost=_lost,
-    )
-    tasks = [
-        asyncio.create_task(worker.main()),
+async def working(desk: Desk, redis_url: str) -> AsyncIterator[asyncio.Future[Any]]:
+    """A worker at work for as long as the context lasts; on the way out its jobs go back to the queue.
+
+    The future ends only where some part of it cannot go on.
+    """
+    quick = [_function(desk, TEND_JOB, Tend, tend), _function(desk, UNINSTALLED_JOB, UninstalledJob, uninstalled)]
+    slow = [_function(desk, PREPARE_JOB, Prepare, prepare), _function(desk, ASK_JOB, AskJob, ask)]
+    workers = [_worker(desk, redis_url, queue, functions) for queue, functions in ((GITHUB, quick), (SLOW, slow))]
+    mains = [asyncio.create_task(worker.main()) for worker in workers]
+    others = [
         asyncio.create_task(_hear(desk)),
         asyncio.create_task(_every(SWEEP_S, desk, _sweep)),
         asyncio.create_task(_every(MISSED_S, desk, missed.catch_up)),
         asyncio.create_task(_every(TIDY_S, desk, _tidy)),
     ]
     try:
-        yield worker
+        yield asyncio.gather(*mains, *others)
     finally:
-        for task in tasks[1:]:
+        for task in others:
             await end(task)
-        await worker.stop(tasks[0])
+        for worker, main in zip(workers, mains, strict=True):
+            await worker.stop(main)
+
+
+def _worker(desk: Desk, redis_url: str, queue: Queue, functions: Sequence[Function]) -> LeaseWorker:
+    terms = Terms(f"bot-{secrets.token_hex(6)}", desk.settings.box_github_jobs, LEASE_S)
+    return LeaseWorker(functions, queue=queue, redis=desk.pulls.redis, redis_url=redis_url, terms=terms, on_lost=_lost)
 
 
 async def uninstalled(desk: Desk, job: UninstalledJob) -> None:
@@ -80,13 +79,21 @@ async def uninstalled(desk: Desk, job: UninstalledJob) -> None:
         state = await desk.pulls.peek(key)
         if state is None or state.pull.installation_id != job.installation_id:
             continue
-        async with desk.pulls.turn(state.pull) as turn:
-            state = stop(await turn.load(), "The App was suspended or removed here.")
-            for round_ in state.rounds:
-                with contextlib.suppress(NoSuchReview):
-                    await desk.reviews.cancel(round_.review_id)
-            await turn.save(state, taken=await turn.inbox(), again_at=time.time())
-        log.info("the App is gone from here; its review stops", repository=state.pull.full_name, pull=state.pull.number)
+        try:
+            await _stop(desk, state.pull)
+        except TurnLost:
+            await enqueue(desk.pulls.redis, GITHUB, UNINSTALLED_JOB, job, f"github:gone:{secrets.token_hex(6)}")
+            await asyncio.sleep(1)
+
+
+async def _stop(desk: Desk, pull: PullRef) -> None:
+    async with desk.pulls.turn(pull) as turn:
+        state = stop(await turn.load(), "The App was suspended or removed here.")
+        for round_ in state.rounds:
+            with contextlib.suppress(NoSuchReview):
+                await desk.reviews.cancel(round_.review_id)
+        await turn.save(state, taken=await turn.inbox(), again_at=time.time())
+    log.info("the App is gone from here; its review stops", repository=pull.full_name, pull=pull.number)
 
 
 def _function(desk: Desk, name: str, model: type[_J], work: Callable[[Desk, _J], Awaitable[None]]) -> Function:

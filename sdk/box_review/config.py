@@ -91,6 +91,20 @@ class RepoConfig(ContractModel):
         both = {name: getattr(self.github if name in github else general.github, name) for name in github | general.github.model_fields_set}
         return RepoConfig(**(merged | ({"github": GitHubConfig(**both)} if both else {})))
 
+    def guarded_by(self, main: RepoConfig) -> RepoConfig:
+        """This, and where it protects less than `main` does, as that does."""
+        ours, theirs = self.github, main.github
+        ranks = ("read", "triage", "write")
+        guards: dict[str, Any] = {
+            "automatic": ours.automatic and theirs.automatic,
+            "drafts": ours.drafts and theirs.drafts,
+            "strangers": "wait" if "wait" in (ours.strangers, theirs.strangers) else "review",
+            "commands_from": max(ours.commands_from, theirs.commands_from, key=ranks.index),
+        }
+        budgets = [one for one in (self.budget_usd, main.budget_usd) if one is not None]
+        update = {"github": ours.model_copy(update=guards)} | ({"budget_usd": min(budgets)} if budgets else {})
+        return self.model_copy(update=update)
+
     def options(self) -> dict[str, Any]:
         """What it decides of a review, by the names of `box_review.client.Options`."""
         decided = {name: getattr(self, name) for name in self.model_fields_set - {"github"} if getattr(self, name) is not None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -45,6 +46,26 @@ def attempt(arguments: Sequence[str], more: Mapping[str, str] = MappingProxyType
         raise InputError("git is not installed; on Debian and Ubuntu: apt install git") from None
     except subprocess.TimeoutExpired:
         raise InputError(f"git did not answer within {DEADLINE_S:.0f} s: git {' '.join(arguments[:6])}") from None
+
+
+def bounded(arguments: Sequence[str], most_bytes: int) -> bytes:
+    """What git prints, read as it comes. Raises InputError if it fails, takes too long, or prints more than `most_bytes`."""
+    argv = ["git", *_SAFE, *arguments]
+    with subprocess.Popen(argv, env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as git:
+        ends = threading.Timer(DEADLINE_S, git.kill)
+        ends.start()
+        try:
+            assert git.stdout is not None and git.stderr is not None  # noqa: S101 - for the type checker
+            printed = git.stdout.read(most_bytes + 1)
+            if len(printed) > most_bytes:
+                git.kill()
+                raise InputError(f"git printed more than {most_bytes >> 20} MB: git {' '.join(arguments[2:4])}")
+            said = git.stderr.read()
+        finally:
+            ends.cancel()
+    if git.returncode != 0:
+        raise InputError(f"git failed: {reason(said)}")
+    return printed
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -131,7 +131,7 @@ def test_check_run_is_read() -> None:
 @pytest.mark.parametrize(("title", "findings"), [("No findings", 0), ("1 finding (1 high)", 1), ("Reviewed in part", 1), (None, 1)])
 def test_findings_are_as_many_as_the_title_says_or_marks_there_are(title: str | None, findings: int) -> None:
     output = {"title": title, "summary": None, "annotations_count": 1}
-    check = seen(listed(check_run(conclusion="neutral", output=output, external_id=None, html_url=None, details_url="javascript:x")))
+    check = seen(listed(check_run(conclusion="neutral", output=output, html_url=None, details_url="javascript:x")))
     assert check is not None
     assert (check.findings, check.title, check.summary, check.url, check.review_id) == (findings, title or "", "", "", "")
 
@@ -140,7 +140,8 @@ def test_job_of_a_workflow_is_not_taken_for_the_app() -> None:
     """Threat: a pull request that brings a workflow whose job has the check run's name, and ends at once."""
     own = check_run(conclusion="success", id=9, app={"slug": "github-actions"})
     nobodys = check_run(conclusion="success", id=8, app=None)
-    assert seen(listed(own, nobodys)) is None
+    anothers = check_run(conclusion="success", id=10, app={"slug": "another-ci"}, external_id=None)
+    assert seen(listed(own, nobodys, anothers)) is None
     check = seen(listed(own, check_run(conclusion="success", id=6), check_run("in_progress"), nobodys))
     assert check is not None
     assert not check.done

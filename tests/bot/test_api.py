@@ -123,7 +123,9 @@ def test_sources_and_findings_are_closed_to_other_users(server: Server) -> None:
     assert (server.data_dir / "artifacts").stat().st_mode & 0o777 == 0o700
 
 
-async def test_review_of_another_tenant_is_not_there(http: httpx.AsyncClient, server: Server, repository: Callable[..., Repository]) -> None:
+async def test_review_of_another_tenant_is_not_there(
+    http: httpx.AsyncClient, server: Server, repository: Callable[..., Repository]
+) -> None:
     """Threat: somebody who was given an id, or guessed one, and has a key of his own."""
     async with AsyncClient(server.address) as client:
         record = await client.review(repository({"x": "1"}, {"a.py": "x = 1\n"}).path, options=Options(roles=("quality",)))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from box_review.errors import InputError
 
+from bot.github import hunks
 from bot.github.hunks import Hunk, Place, parse, place, read_hunks
 from tests.repositories import Repository
 from tests.sdk.records import finding
@@ -15,7 +16,9 @@ Made = Callable[..., Repository]
 
 
 def hunks_of(repository: Repository) -> dict[str, tuple[Hunk, ...]]:
-    return dict(read_hunks(repository.path / ".git", repository.git("rev-parse", "HEAD^"), repository.git("rev-parse", "HEAD")))
+    base, head = repository.git("rev-parse", "HEAD^"), repository.git("rev-parse", "HEAD")
+    paths = repository.git("diff", "--name-only", "-z", base, head).split("\0")[:-1]
+    return dict(read_hunks(repository.path / ".git", base, head, paths))
 
 
 def test_hunks_are_the_changed_lines_and_three_around_them(repository: Made) -> None:
@@ -48,8 +51,21 @@ def test_binary_files_and_empty_changes_have_no_lines(repository: Made) -> None:
 
 def test_commits_that_are_not_there_are_said_to_be(repository: Made) -> None:
     made = repository({"a": "1"})
-    with pytest.raises(InputError, match="could not compare"):
-        read_hunks(made.path / ".git", "0" * 40, "1" * 40)
+    with pytest.raises(InputError, match="git failed: bad object"):
+        read_hunks(made.path / ".git", "0" * 40, "1" * 40, ["a"])
+
+
+def test_change_that_would_not_fit_into_memory_is_not_read(repository: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hunks, "MOST_BYTES", 10_000)
+    made = repository({"a": "1\n"}, {"a": "2\n", "large": "x\n" * 20_000})
+    base, head = made.git("rev-parse", "HEAD^"), made.git("rev-parse", "HEAD")
+    assert read_hunks(made.path / ".git", base, head, ["a"]) == {"a": (Hunk(1, 1),)}
+    with pytest.raises(InputError, match="more than"):
+        read_hunks(made.path / ".git", base, head, ["large"])
+
+
+def test_name_that_is_no_text_gets_no_comment(repository: Made) -> None:
+    assert hunks_of(repository({"a": "1"}, {"n\udcff.txt": "1\n", "b": "1\n"})) == {"b": (Hunk(1, 1),)}
 
 
 @pytest.mark.parametrize(

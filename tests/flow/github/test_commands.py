@@ -84,7 +84,9 @@ def test_ignored_finding_is_told_no_more_and_fails_no_check(pull: Pull) -> None:
     answered(pull, pull.comment("ada", f"/box ignore {ident} we own both ends"))
     (sticky,) = [one for one in pull.comments if "box-review:sticky" in one.body]
     wait_for(lambda: pull.check_runs[0].conclusion == "neutral", "the check without it")
-    assert f"- {ident}, by `ada`: we own both ends" in sticky.body
+    assert "1 finding ignored on request." in sticky.body
+    assert "ignored by ada: we own both ends" in sticky.body
+    assert (pull.check_runs[0].title or "").startswith("1 finding: 1 medium")
     pull.push({"other.py": BAD})
     reviewed(pull)
     assert ident not in "".join(one.body for one in pull.review_comments if one.commit_id == pull.head_sha)
