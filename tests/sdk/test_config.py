@@ -112,7 +112,9 @@ def test_what_somebody_gives_stands_above_the_file_for_every_reviewer_and_the_ju
 
 
 def test_paths_are_ignored_and_instructed() -> None:
-    text = b"paths:\n  ignore: ['dist/**', '**/*.lock']\npath_instructions:\n  - path: src/billing/**\n    instructions: Amounts are cents.\n"
+    text = (
+        b"paths:\n  ignore: ['dist/**', '**/*.lock']\npath_instructions:\n  - path: src/billing/**\n    instructions: Amounts are cents.\n"
+    )
     chosen = read_config(text).under({})
     assert chosen["ignore_paths"] == ("dist/**", "**/*.lock")
     assert chosen["instructions"] == "Of files that match `src/billing/**`: Amounts are cents."
