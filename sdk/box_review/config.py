@@ -86,10 +86,10 @@ class RepoConfig(ContractModel):
 
     def over(self, general: RepoConfig) -> RepoConfig:
         """This, and where it says nothing what is said in `general`."""
-        own, github = self.model_fields_set, self.github.model_fields_set
-        merged = {name: getattr(self if name in own else general, name) for name in own | general.model_fields_set}
-        both = {name: getattr(self.github if name in github else general.github, name) for name in github | general.github.model_fields_set}
-        return RepoConfig(**(merged | ({"github": GitHubConfig(**both)} if both else {})))
+        merged: dict[str, Any] = {**_set(general), **_set(self)}
+        if github := {**_set(general.github), **_set(self.github)}:
+            merged["github"] = GitHubConfig(**github)
+        return RepoConfig(**merged)
 
     def guarded_by(self, main: RepoConfig) -> RepoConfig:
         """This, and where it protects less than `main` does, as that does."""
@@ -132,6 +132,11 @@ class RepoConfig(ContractModel):
             update = blank if own is None else {"harness": own.harness, "model": own.model}
             chosen["jury"] = self.jury.model_copy(update=update)
         return chosen
+
+
+def _set(part: ContractModel) -> dict[str, Any]:
+    """What stands in a part of the file."""
+    return {name: getattr(part, name) for name in part.model_fields_set}
 
 
 def read_config(text: bytes, name: str = FILE) -> RepoConfig:
