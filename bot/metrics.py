@@ -101,7 +101,7 @@ def _standing(present: Iterable[str], hosts: list[HostReport], lengths: list[int
 
 def _counted(kinds: dict[str, list[str]], told: Iterable[tuple[str, float]]) -> Iterator[Metric]:
     """What processes have told, put together to metrics again."""
-    samples = [(*json.loads(name), value) for name, value in told]
+    samples: list[tuple[str, dict[str, str], float]] = [(*json.loads(name), value) for name, value in told]
     for name, (kind, says) in sorted(kinds.items()):
         family = Metric(name, says, kind)
         for part, labels, value in sorted((one for one in samples if _family(one[0], kind) == name), key=_order):

@@ -58,6 +58,7 @@ class Access(Protocol):
 
     async def client(self) -> githubkit.GitHub[Any]:
         """Who is signed in."""
+        ...
 
     def renew(self) -> None:
         """What was shown is refused; show something new from now on."""

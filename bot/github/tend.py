@@ -62,7 +62,7 @@ class _Tending:
             untaken += await self._take_up_all()
             unmoved += await self._move_on()
         except Limited as error:
-            unmoved = [error]
+            unmoved.append(error)
         if untaken or unmoved:
             await self._stumble(untaken, unmoved)
             return

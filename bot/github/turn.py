@@ -52,9 +52,9 @@ async def holding(redis: Redis, name: str) -> AsyncIterator[Hold]:
     lock = Lock(redis, name, timeout=TURN_S, sleep=0.05, blocking_timeout=TURN_WAIT_S, thread_local=False)
     if not await lock.acquire():
         raise TurnLost(name)
-    stopped = True
+    stopped, ends = True, asyncio.timeout(None)
     try:
-        async with asyncio.timeout(None) as ends:
+        async with ends:
             keeper = asyncio.create_task(_keep(lock, ends))
             try:
                 yield Hold(lock)

@@ -141,7 +141,7 @@ async def _hear(desk: Desk) -> None:
 async def _finished(desk: Desk, review_id: str) -> None:
     pull = await desk.pulls.of_review(review_id)
     if pull is not None:
-        trace = await desk.pulls.redis.hget(review_key(review_id), traces.FIELD)  # type: ignore[misc]
+        trace: Any = await desk.pulls.redis.hget(review_key(review_id), traces.FIELD)  # type: ignore[misc]
         with traces.span("verdict", trace.decode() if trace else "", review_id=review_id):
             await enqueue(desk.pulls.redis, GITHUB, TEND_JOB, Tend(key=pull.key), f"github:tend:{review_id}:finished")
 
