@@ -17,7 +17,6 @@ from tests.bot.dashboard.front import BETA, Browser, Front, Host, Page, tenant_o
 from tests.sdk import records
 
 REVIEW = records.record().review_id
-NOW = datetime.now(UTC)
 OUR_TAGS = frozenset(
     re.findall(
         r"\w+",
@@ -28,13 +27,13 @@ OUR_TAGS = frozenset(
 
 
 def numbered(number: int, **changed: object) -> ReviewRecord:
-    return records.record(review_id=f"rv-{number:016d}", created_at=NOW - timedelta(minutes=number), **changed)
+    return records.record(review_id=f"rv-{number:016d}", created_at=datetime.now(UTC) - timedelta(minutes=number), **changed)
 
 
 def running(**changed: object) -> ReviewRecord:
     roles = tuple(role.model_copy(update={"status": RoleStatus.RUNNING, "box": None}) for role in records.record().roles)
     facts = {"status": ReviewStatus.RUNNING, "conclusion": Conclusion.NEUTRAL, "roles": roles, "findings": (), "jury": None}
-    return records.record(review_id="rv-00000000000000aa", created_at=NOW, **(facts | changed))
+    return records.record(review_id="rv-00000000000000aa", created_at=datetime.now(UTC), **(facts | changed))
 
 
 def box(lane: str = "security", number: int = 1, **changed: object) -> dict[str, object]:
