@@ -15,6 +15,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
 
+from bot.bodies import whole
 from bot.errors import NoSuchReview, Refused
 from bot.keys import Authorized, Keys
 from bot.reviews import Reviews
@@ -156,14 +157,10 @@ async def review_events(
 
 
 async def _read(request: Request, model: type[_M]) -> _M:
-    """A body, read by hand: FastAPI would take in all of it before it looks at the key. Raises Refused."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_REQUEST_BYTES:
-            raise Refused(f"the request is larger than {MAX_REQUEST_BYTES} bytes", 413)
+    """What a body says. Raises Refused."""
+    body = await whole(request, MAX_REQUEST_BYTES)
     try:
-        return model.model_validate_json(bytes(body))
+        return model.model_validate_json(body)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)[:5]
         raise Refused("; ".join(f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in problems)) from error

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.typing import Subprotocol
 
+from bot.bodies import whole
 from bot.errors import Refused
 from bot.fleet import CONNECT_S, TOKEN, Fleet, Place
 from bot.keys import Authorized
@@ -52,7 +53,7 @@ async def forward(request: Request, caller: Authorized) -> Response:
     path = request.path_params.get("rest", "")
     scatter = Scatter(fleet, caller.tenant)
     if (request.method, path) in (("POST", ""), ("POST", "from-snapshot")):
-        body = await _whole(request)
+        body = await whole(request, MAX_LOOKED_AT_BYTES)
         async with scatter.place_for(body, request.app.state.service.redis) as place:
             return await _pass_on(request, place, headers, body)
     if (request.method, path) in _OF_ALL:
@@ -73,20 +74,10 @@ async def _scattered(request: Request, scatter: Scatter) -> Response:
     target = _target(request)
     kind = (request.method, request.path_params.get("rest", ""))
     if kind == ("DELETE", ""):
-        return await scatter.delete_boxes(target, await _whole(request))
+        return await scatter.delete_boxes(target, await whole(request, MAX_LOOKED_AT_BYTES))
     if kind == ("DELETE", "snapshots"):
-        return await scatter.delete_snapshots(target, await _whole(request))
+        return await scatter.delete_snapshots(target, await whole(request, MAX_LOOKED_AT_BYTES))
     return await {"": scatter.list_boxes, "snapshots": scatter.list_snapshots, "logs": scatter.list_logs}[kind[1]](target)
-
-
-async def _whole(request: Request) -> bytes:
-    """A body that is looked at here. Raises Refused beyond the limit."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_LOOKED_AT_BYTES:
-            raise Refused(f"this request may hold {MAX_LOOKED_AT_BYTES >> 20} MB at most", 413)
-    return bytes(body)
 
 
 class Visitors:

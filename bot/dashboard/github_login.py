@@ -15,10 +15,10 @@ from fastapi.responses import RedirectResponse, Response
 from bot.dashboard.address import base_of
 from bot.dashboard.guard import COOKIE, PageRoute, is_secure, let_in, local, session_of, sessions_of
 from bot.dashboard.sight import members_of
-from bot.dashboard.states import LASTS_S, States
+from bot.dashboard.states import LASTS_S, states_of
 from bot.errors import Refused
 from bot.github.credentials import Credentials
-from bot.github.direct import Direct
+from bot.github.direct import direct_of
 from bot.github.errors import GitHubError, Unavailable
 from bot.github.manifest import CALLBACK
 
@@ -45,7 +45,7 @@ async def leave(request: Request, to: Annotated[str, Query(alias="next", max_len
     if await session_of(request) is not None:
         return RedirectResponse(local(to), 303)
     visit = secrets.token_urlsafe(24)
-    state = _states(request).issue("login", visit, local(to))
+    state = states_of(request).issue("login", visit, local(to))
     asked = {
         "client_id": credentials.client_id,
         "redirect_uri": base_of(request) + CALLBACK,
@@ -54,7 +54,7 @@ async def leave(request: Request, to: Annotated[str, Query(alias="next", max_len
         "code_challenge_method": "S256",
         "allow_signup": "false",
     }
-    response = RedirectResponse(f"{_github(request).url}/login/oauth/authorize?{urlencode(asked)}", 303)
+    response = RedirectResponse(f"{direct_of(request).url}/login/oauth/authorize?{urlencode(asked)}", 303)
     secure = is_secure(request)
     response.set_cookie(VISIT_COOKIE, visit, max_age=LASTS_S, httponly=True, secure=secure, samesite="lax", path=START)
     return response
@@ -65,13 +65,13 @@ async def come_back(request: Request, code: Text = "", state: Text = "", error: 
     """Back from GitHub: the code becomes a session."""
     credentials = _credentials(request)
     visit = request.cookies.get(VISIT_COOKIE, "")
-    to = await _states(request).take("login", visit, state)
+    to = await states_of(request).take("login", visit, state)
     if to is None:
         raise Refused(BEGIN_AGAIN, 403)
     if error or not code:
         raise Refused("GitHub did not confirm who you are; open /login and begin again.", 403)
     try:
-        token = await _github(request).user_token(credentials, code, base_of(request) + CALLBACK, _verifier(request, visit))
+        token = await direct_of(request).user_token(credentials, code, base_of(request) + CALLBACK, _verifier(request, visit))
         session = await members_of(request).begin(token, credentials.client_id)
     except GitHubError as failure:
         log.warning("signing in by GitHub failed", reason=str(failure))
@@ -94,16 +94,6 @@ def _credentials(request: Request) -> Credentials:
     if found is None:
         raise Refused("Nobody can sign in by GitHub here: no App with a client id and secret is set up.", 404)
     return found
-
-
-def _github(request: Request) -> Direct:
-    github: Direct = request.app.state.github_direct
-    return github
-
-
-def _states(request: Request) -> States:
-    states: States = request.app.state.states
-    return states
 
 
 def _verifier(request: Request, visit: str) -> str:

@@ -16,6 +16,7 @@ from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 from redis.exceptions import RedisError
 
+from bot.bodies import whole
 from bot.dashboard.page import page
 from bot.dashboard.sessions import LASTS_S, Right, Session, Sessions
 from bot.dashboard.sight import narrowed
@@ -173,11 +174,7 @@ async def read_form(request: Request) -> dict[str, str]:
 async def _read_form(request: Request) -> dict[str, str]:
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise Refused("This is no form.", 415)
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_FORM_BYTES:
-            raise Refused(f"A form may hold {MAX_FORM_BYTES} bytes at most.", 413)
+    body = await whole(request, MAX_FORM_BYTES, "A form")
     try:
         return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=20))
     except ValueError as error:

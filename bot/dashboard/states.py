@@ -7,6 +7,7 @@ import secrets
 import time
 
 from arq.connections import ArqRedis
+from fastapi.requests import HTTPConnection
 
 from bot.dashboard.sessions import Sessions
 
@@ -50,3 +51,9 @@ class States:
 
 def _about(purpose: str, bound_to: str, body: str) -> str:
     return f"state\0{purpose}\0{bound_to}\0{body}"
+
+
+def states_of(request: HTTPConnection) -> States:
+    """The application's states."""
+    states: States = request.app.state.states
+    return states

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import httpx
 import jwt
 from box_review.finding import ContractModel
+from fastapi.requests import HTTPConnection
 from pydantic import ValidationError
 
 from bot.github.credentials import Credentials
@@ -211,3 +212,9 @@ def _proof(credentials: Credentials) -> str:
         return jwt.encode(claims, credentials.private_key.get_secret_value(), algorithm="RS256")
     except jwt.PyJWTError as error:
         raise Denied("the App's private key is none of GitHub's: those are RSA keys") from error
+
+
+def direct_of(request: HTTPConnection) -> Direct:
+    """The application's way to ask GitHub directly."""
+    github: Direct = request.app.state.github_direct
+    return github

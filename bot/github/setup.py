@@ -20,10 +20,10 @@ from bot.dashboard.address import base_of
 from bot.dashboard.guard import Operator, PageRoute, Sender, policy, read_form
 from bot.dashboard.page import page
 from bot.dashboard.sessions import Session
-from bot.dashboard.states import States
+from bot.dashboard.states import states_of
 from bot.errors import Misconfigured, Refused
 from bot.github.credentials import Credentials, Keeper
-from bot.github.direct import Direct, MadeApp
+from bot.github.direct import Direct, MadeApp, direct_of
 from bot.github.errors import Denied, GitHubError, Missing
 from bot.github.manifest import LONGEST_NAME, app_file, is_reachable, lacking, manifest
 
@@ -68,9 +68,9 @@ async def leave(request: Request, session: Operator, _: Sender) -> Response:
         return await _form(request, owner, name, "This is no name of an organisation; it stands in the address of its page at GitHub.")
     if not _NAME.fullmatch(name):
         return await _form(request, owner, name, f"An App's name has {LONGEST_NAME} letters, digits, blanks or dashes at most.")
-    base, github = base_of(request), _github(request)
+    base, github = base_of(request), direct_of(request)
     place = f"/organizations/{quote(owner)}/settings/apps/new" if owner else "/settings/apps/new"
-    to = f"{github.url}{place}?state={_states(request).issue('setup', session.id)}"
+    to = f"{github.url}{place}?state={states_of(request).issue('setup', session.id)}"
     said = json.dumps(manifest(base, name, reachable=is_reachable(base, github.url)))
     response = await page(request, "setup_go.html.j2", to=to, manifest=said, github=github.url)
     response.headers["Content-Security-Policy"] = policy(request.state.nonce, f"'self' {github.url}")
@@ -81,15 +81,15 @@ async def leave(request: Request, session: Operator, _: Sender) -> Response:
 @router.get("/setup/callback", dependencies=[Open])
 async def come_back(request: Request, session: Operator, code: Text = "", state: Text = "") -> Response:
     """Back from GitHub: the code becomes the App's credentials."""
-    if await _states(request).take("setup", session.id, state) is None:
+    if await states_of(request).take("setup", session.id, state) is None:
         raise Refused(BEGIN_AGAIN, 403)
     try:
-        made = await _github(request).convert(code)
+        made = await direct_of(request).convert(code)
     except Missing as error:
         raise Refused("GitHub knows nothing of this App: its code is good once, for an hour. Open /setup and begin again.", 400) from error
     except GitHubError as error:
         log.warning("the App could not be taken from GitHub", reason=str(error))
-        raise Refused(f"{error}. The App may be there all the same: remove it at {_github(request).url} and begin again.", 502) from error
+        raise Refused(f"{error}. The App may be there all the same: remove it at {direct_of(request).url} and begin again.", 502) from error
     return _stored(request, _credentials(made))
 
 
@@ -104,7 +104,7 @@ async def take_known(request: Request, _session: Operator, _: Sender) -> Respons
     """An App that exists, once GitHub knows it by this key."""
     form = {name: value.replace("\r\n", "\n").strip() for name, value in (await read_form(request)).items()}
     try:
-        credentials = await _checked(_github(request), _given(form))
+        credentials = await _checked(direct_of(request), _given(form))
     except Refused as error:
         return await _import_form(request, form, str(error))
     return _stored(request, credentials)
@@ -165,7 +165,7 @@ def _given(form: dict[str, str]) -> Credentials:
 
 
 async def _form(request: Request, owner: str = "", name: str = "", wrong: str = "") -> Response:
-    base, github = base_of(request), _github(request).url
+    base, github = base_of(request), direct_of(request).url
     return await page(
         request,
         "setup.html.j2",
@@ -186,13 +186,3 @@ async def _import_form(request: Request, form: dict[str, str], wrong: str = "") 
     """What is secret is not sent back to the browser."""
     known = {name: form.get(name, "") for name in ("app_id", "client_id")}
     return await page(request, "setup_import.html.j2", 422 if wrong else 200, wrong=wrong, base=base_of(request), **known)
-
-
-def _github(request: Request) -> Direct:
-    github: Direct = request.app.state.github_direct
-    return github
-
-
-def _states(request: Request) -> States:
-    states: States = request.app.state.states
-    return states

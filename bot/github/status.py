@@ -13,7 +13,7 @@ from bot.dashboard.guard import Operator, PageRoute
 from bot.dashboard.page import page
 from bot.errors import Misconfigured, Refused
 from bot.github.credentials import Credentials, Keeper
-from bot.github.direct import Direct
+from bot.github.direct import Direct, direct_of
 from bot.github.errors import GitHubError
 from bot.github.manifest import CALLBACK, is_reachable, lacking
 from bot.github.webhook import PATH
@@ -52,7 +52,7 @@ async def status(request: Request, _: Operator) -> Response:
 
 
 async def _values(request: Request, keeper: Keeper, credentials: Credentials) -> dict[str, Any]:
-    base, github = base_of(request), _github(request)
+    base, github = base_of(request), direct_of(request)
     return {
         "app_id": credentials.app_id,
         "state": await _state(github, credentials),
@@ -75,8 +75,3 @@ async def _state(github: Direct, credentials: Credentials) -> State:
 
 def _address(github: Direct, url: str) -> str:
     return url if url.startswith(f"{github.url}/") else ""
-
-
-def _github(request: Request) -> Direct:
-    github: Direct = request.app.state.github_direct
-    return github

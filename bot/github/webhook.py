@@ -12,6 +12,7 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from bot.bodies import whole
 from bot.errors import Refused
 from bot.github import metrics
 from bot.github.credentials import Credentials, Keeper
@@ -62,7 +63,7 @@ async def _receive(request: Request, name: str, guid: str) -> JSONResponse:
     credentials = receiver.keeper.current()
     if credentials is None:
         raise Refused("no GitHub App is configured on this server; open /setup in a browser", 503)
-    body = await _body(request)
+    body = await whole(request, MAX_BYTES, "a delivery")
     check_signature(credentials, body, request.headers.get("x-hub-signature-256"), legacy="x-hub-signature" in request.headers)
     if not name or not _GUID.fullmatch(guid):
         raise Refused("X-GitHub-Event and X-GitHub-Delivery must be there", 400)
@@ -94,16 +95,6 @@ async def take(pulls: Pulls, credentials: Credentials, name: str, guid: str, bod
     # Should this process die here, a worker finds the pull request open.
     await enqueue(pulls.redis, GITHUB, TEND_JOB, Tend(key=what.pull.key), f"github:tend:{guid}")
     return _answer(202, accepted=what.intent.kind)
-
-
-async def _body(request: Request) -> bytes:
-    """The raw bytes, as they were signed. Raises Refused beyond what GitHub sends."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise Refused(f"a delivery has {MAX_BYTES >> 20} MB at most", 413)
-    return bytes(body)
 
 
 def check_signature(credentials: Credentials, body: bytes, given: str | None, *, legacy: bool = False) -> None:
