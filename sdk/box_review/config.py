@@ -75,6 +75,9 @@ class RepoConfig(ContractModel):
     reviewers: dict[Role, Reviewer] | None = Field(default=None, max_length=16, description="Reviewers that differ, by role.")
     jury: Reviewer | None = Field(default=None, description="What drives the jury.")
     instructions: str | None = Field(default=None, max_length=20_000, description="What all agents are told besides.")
+    language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z -]{1,39}$")] | None = Field(
+        default=None, description="In which agents write, e.g. German."
+    )
     fail_on: Severity | Literal["never"] | None = Field(default=None, description="Severity from which the conclusion is failure.")
     max_comments: int | None = Field(default=None, strict=True, ge=0, le=500, description="Findings beyond this many are listed folded.")
 
@@ -108,11 +111,14 @@ class RepoConfig(ContractModel):
     def options(self) -> dict[str, Any]:
         """What it decides of a review, by the names of `box_review.client.Options`."""
         decided = {name: getattr(self, name) for name in self.model_fields_set - {"github"} if getattr(self, name) is not None}
+        told = [decided.pop("instructions")] if "instructions" in decided else []
+        if "language" in decided:
+            told.append(f"Write what people read (titles, explanations, the summary) in {decided.pop('language')}.")
+        told += [f"Of files that match `{one.path}`: {one.instructions}" for one in decided.pop("path_instructions", ())]
+        if told:
+            decided["instructions"] = "\n\n".join(told)[:20_000]
         if "paths" in decided:
             decided["ignore_paths"] = decided.pop("paths").ignore
-        if of_paths := decided.pop("path_instructions", ()):
-            told = [f"Of files that match `{one.path}`: {one.instructions}" for one in of_paths]
-            decided["instructions"] = "\n\n".join([decided.get("instructions", ""), *told]).strip()[:20_000]
         if "timeout_minutes" in decided:
             decided["timeout_s"] = 60 * decided.pop("timeout_minutes")
         if decided.get("fail_on") == "never":

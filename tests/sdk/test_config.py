@@ -112,12 +112,13 @@ def test_what_somebody_gives_stands_above_the_file_for_every_reviewer_and_the_ju
 
 
 def test_paths_are_ignored_and_instructed() -> None:
-    text = (
-        b"paths:\n  ignore: ['dist/**', '**/*.lock']\npath_instructions:\n  - path: src/billing/**\n    instructions: Amounts are cents.\n"
-    )
+    text = b"language: German\npaths:\n  ignore: ['dist/**', '**/*.lock']\npath_instructions:\n  - path: src/billing/**\n    instructions: Amounts are cents.\n"
     chosen = read_config(text).under({})
     assert chosen["ignore_paths"] == ("dist/**", "**/*.lock")
-    assert chosen["instructions"] == "Of files that match `src/billing/**`: Amounts are cents."
+    assert chosen["instructions"].split("\n\n") == [
+        "Write what people read (titles, explanations, the summary) in German.",
+        "Of files that match `src/billing/**`: Amounts are cents.",
+    ]
     with pytest.raises(ConfigInvalid, match=r":2: paths\.ignor: there is no such key; is 'ignore' meant\?"):
         read_config(b"paths:\n  ignor: [x]\n")
     with pytest.raises(ConfigInvalid, match=r":1: paths\.ignore\.0"):
