@@ -112,7 +112,14 @@ def test_what_somebody_gives_stands_above_the_file_for_every_reviewer_and_the_ju
 
 
 def test_paths_are_ignored_and_instructed() -> None:
-    text = b"language: German\npaths:\n  ignore: ['dist/**', '**/*.lock']\npath_instructions:\n  - path: src/billing/**\n    instructions: Amounts are cents.\n"
+    text = b"""
+language: German
+paths:
+  ignore: ['dist/**', '**/*.lock']
+path_instructions:
+  - path: src/billing/**
+    instructions: Amounts are cents.
+"""
     chosen = read_config(text).under({})
     assert chosen["ignore_paths"] == ("dist/**", "**/*.lock")
     assert chosen["instructions"].split("\n\n") == [
