@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TypeVar
 
 from .changes import Change
 from .edits import replacement
@@ -12,6 +13,7 @@ from .model import Outcome, Raw
 from .novelty import Lines, new
 from .text import LINE_LIMIT, clip, show
 
+_T = TypeVar("_T", Raw, "tuple[str, Raw]")
 MAX_RESULTS = 2000
 MAX_FILES = 20_000
 MAX_BYTES = 16_000_000
@@ -40,8 +42,9 @@ class Report:
         """Take over what one tool did."""
         found = [raw for raw in new(outcome.results, self._changes, self._lines) if raw.place.index in self._asked]
         if len(found) > MAX_RESULTS:
-            self.not_covered.append(f"{tool} found {len(found)} problems; only the first {MAX_RESULTS} are reported.")
-        for raw in found[:MAX_RESULTS]:
+            self.not_covered.append(f"{tool} found {len(found)} problems; only {MAX_RESULTS} are reported, of each kind some.")
+            found = _of_each_kind(found)[:MAX_RESULTS]
+        for raw in found:
             self._found.append((tool, raw))
             for number in range(raw.start, raw.end + 1) if raw.masks else ():
                 self._masks.setdefault((raw.place.index, number), []).extend(raw.masks)
@@ -81,7 +84,7 @@ class Report:
     def _bounded(self) -> list[dict[str, object]]:
         results: list[dict[str, object]] = []
         size = 0
-        for tool, raw in self._found:
+        for tool, raw in _of_each_kind(self._found):
             result = self._result(tool, raw)
             size += len(json.dumps(result))
             if size > MAX_BYTES:
@@ -138,3 +141,14 @@ class Report:
 
     def _text(self, index: int, number: int) -> str:
         return self._lines.of("head", index)[number - 1].rstrip(b"\r").decode("utf-8", "backslashreplace")
+
+
+def _of_each_kind(found: list[_T]) -> list[_T]:
+    """The first of each rule, then the second of each, and so on: many of one kind must not crowd out the only one of another."""
+    count: dict[object, int] = {}
+    turns = []
+    for position, one in enumerate(found):
+        kind = (one[0], one[1].rule) if isinstance(one, tuple) else one.rule
+        count[kind] = count.get(kind, 0) + 1
+        turns.append((count[kind], position))
+    return [found[position] for _, position in sorted(turns)]

@@ -238,7 +238,14 @@ def test_a_change_of_ten_thousand_files_ends_in_time(make_change: MakeChange) ->
 def test_more_results_than_anybody_reads_are_cut_and_said(make_change: MakeChange) -> None:
     report = make_change({}, {"app.py": "import os\n" + "os.system(x)\n" * 3000}).collect("security")
     assert len(report.results) == 2000
-    assert any("ruff found 3000 problems; only the first 2000 are reported" in said for said in report.not_covered)
+    assert any("ruff found 3000 problems; only 2000 are reported, of each kind some" in said for said in report.not_covered)
+
+
+def test_noise_of_one_kind_crowds_out_no_other(make_change: MakeChange) -> None:
+    """Threat: a change that hides its one hole behind thousands of harmless results."""
+    report = make_change({}, {"app.py": "import os\n" + "os.system(x)\n" * 3000, "z.py": SHELL_CALL}).collect("security")
+    assert len(report.results) == 2000
+    assert "S602" in {result.rule for result in report.results if result.path == "z.py"}
 
 
 def test_a_file_of_five_megabytes_ends_in_time_and_is_said(make_change: MakeChange) -> None:
