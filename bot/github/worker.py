@@ -106,6 +106,8 @@ def _function(desk: Desk, name: str, model: type[_J], work: Callable[[Desk, _J],
                 log.warning("a job came to nothing", reason=str(error))
             except TurnLost:
                 log.warning("another worker has the pull request; it is looked at again", reason="turn lost")
+                if isinstance(job, Prepare):
+                    await desk.pulls.look_again(job.pull.key, time.time() + 1)
 
     return func(cast("WorkerCoroutine", run), name=name)
 
