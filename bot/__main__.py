@@ -11,6 +11,8 @@ import uvicorn
 from pydantic import ValidationError
 
 from bot.app import create_app
+from bot.errors import Misconfigured
+from bot.github.credentials import Keeper
 from bot.settings import BotSettings
 from jobs import logs, traces
 
@@ -22,6 +24,10 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         settings = BotSettings()
+        Keeper(settings)
+    except Misconfigured as error:
+        print(f"bot: {error}", file=sys.stderr)
+        return 2
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             print(f"bot: {'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}", file=sys.stderr)

@@ -131,7 +131,8 @@ def _from_environment(settings: BotSettings) -> Credentials | None:
         return Credentials(**known, **more)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
-        raise Misconfigured(f"{str(problem['loc'][0]).upper()}: {problem['msg']}") from error
+        said = problem["msg"].removeprefix("Value error, ")
+        raise Misconfigured(f"{str(problem['loc'][0]).upper()}: {said}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -250,4 +250,5 @@ def _sentence(problem: Any) -> str:
         known = (parts.get(place[0], Reviewer) if len(place) > 1 else RepoConfig).model_fields
         near = difflib.get_close_matches(place[-1], known, 1)
         return f"{name}: there is no such key; " + (f"is {near[0]!r} meant?" if near else f"there are {', '.join(known)}")
-    return f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {str(problem['input'])[:80]!r}"
+    said = problem["msg"].removeprefix("Value error, ")
+    return f"{name}: {said[0].lower()}{said[1:]}, not {str(problem['input'])[:80]!r}"

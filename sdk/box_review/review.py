@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from box_review.finding import ContractModel, Dropped, Finding, Path, Role, Severity
 
@@ -21,7 +21,18 @@ REPOSITORY = "/workspace/home/repo"
 
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 ReviewId = Annotated[str, StringConstraints(pattern=r"^rv-[0-9a-z]{16}$")]
-PathPattern = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^/:\\\x00-\x1f][^\\\x00-\x1f]*$")]
+
+
+def _a_pattern(text: str) -> str:
+    """Patterns go to git as they are, so nothing in them may mean more."""
+    if text[0] in "/:" or "\\" in text or not text.isprintable():
+        raise ValueError(
+            "a pattern is a path in the repository, such as dist/** or **/*.lock, without a slash at its beginning or backslashes"
+        )
+    return text
+
+
+PathPattern = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_a_pattern)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 

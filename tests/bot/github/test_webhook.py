@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -149,3 +152,10 @@ async def test_outage_of_the_queue_is_no_success(http: httpx.AsyncClient, valkey
     assert (await deliver(http, OPENED)).status_code == 503
     valkey.start()
     assert (await deliver(http, OPENED)).status_code == 202
+
+
+@pytest.mark.parametrize("module", ["bot", "bot.github"])
+def test_half_an_app_is_a_sentence_and_no_traceback(module: str, data_dir: Path) -> None:
+    where = {**os.environ, "BOX_DATA_DIR": str(data_dir), "APP_ID": "5"}
+    ended = subprocess.run([sys.executable, "-m", module], capture_output=True, text=True, env=where, timeout=30, check=False)
+    assert (ended.returncode, ended.stderr) == (2, f"{module}: PRIVATE_KEY and WEBHOOK_SECRET must be set too, where APP_ID is\n")
