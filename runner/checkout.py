@@ -11,7 +11,6 @@ import json
 import re
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -49,14 +48,6 @@ git update-ref refs/heads/head "$3"
 git reset -q --hard "$3"
 git rev-parse -q --verify "$2^{tree}" > /dev/null
 """
-
-
-@dataclass(frozen=True)
-class Checkout:
-    """A snapshot whose `/workspace/home/repo` stands at the head commit, with branches `base` and `head`."""
-
-    snapshot: str
-    made_in_s: float
 
 
 class Checkouts:
