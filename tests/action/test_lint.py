@@ -43,7 +43,9 @@ def test_workflows_are_sound() -> None:
 @pytest.mark.parametrize("file", ["action.yml", *(f"examples/workflows/{file.name}" for file in WORKFLOWS)])
 def test_action_and_workflows_are_secure(file: str) -> None:
     """Also in what only the strictest users ask for."""
-    assert said_by("zizmor", "-q", "--offline", "--no-progress", "--persona=pedantic", file).startswith("No findings to report.")
+    assert said_by("zizmor", "-q", "--offline", "--no-progress", "--color=never", "--persona=pedantic", file).startswith(
+        "No findings to report."
+    )
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
