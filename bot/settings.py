@@ -9,6 +9,8 @@ from box_review.places import default_data_dir
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+APP_FILE = "github-app.json"
+
 
 class BotSettings(BaseSettings):
     """One field, one variable: the name in capitals.
@@ -63,6 +65,16 @@ class BotSettings(BaseSettings):
     def artifacts_url(self) -> str:
         """Where artifacts go."""
         return self.box_artifacts_url or str(self.box_data_dir / "artifacts")
+
+    @property
+    def app_file(self) -> Path:
+        """Where the set-up page stores the App's credentials."""
+        return self.box_data_dir / APP_FILE
+
+    @property
+    def has_app(self) -> bool:
+        """True if there are credentials of an App, whole or not."""
+        return any((self.app_id, self.private_key, self.private_key_path, self.webhook_secret)) or self.app_file.exists()
 
     @property
     def github_url(self) -> str:

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,13 +21,18 @@ log = structlog.get_logger()
 STOP_DEADLINE_S = 25.0
 LONGEST_PAUSE_S = 5.0
 STEADY_S = 10.0
+LOOK_S = 1.0
 HOPELESS = (2, 3)  # a setting or the host is unfit: starting again cannot help
 _TIED = str(Path(__file__).with_name("tied.py"))
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass
 class Child:
-    """One supervised program; what it writes goes to our stderr."""
+    """One supervised program; what it writes goes to our stderr. It is not started before it is `needed`."""
 
     name: str
     argv: Sequence[str]
@@ -35,6 +40,7 @@ class Child:
     pass_fds: tuple[int, ...] = ()
     process: asyncio.subprocess.Process | None = None
     stopping: bool = False
+    needed: Callable[[], bool] = _always
 
     async def start(self) -> None:
         """Start the program once."""
@@ -60,6 +66,8 @@ class Child:
         while not self.stopping:
             started = time.monotonic()
             if self.process is None:
+                while not self.needed():  # noqa: ASYNC110 - what is waited for may be a file
+                    await asyncio.sleep(LOOK_S)
                 await self.start()
             assert self.process is not None  # noqa: S101 - for the type checker
             code = await self.process.wait()

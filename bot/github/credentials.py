@@ -15,8 +15,6 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_se
 from bot.errors import Misconfigured
 from bot.settings import BotSettings
 
-FILE = "github-app.json"
-
 
 class Credentials(BaseModel):
     """Who the App is, and how it proves it.
@@ -70,7 +68,7 @@ class Keeper:
 
     def __init__(self, settings: BotSettings) -> None:
         self._given = _from_environment(settings)
-        self._file = settings.box_data_dir / FILE
+        self._file = settings.app_file
         self._read: tuple[tuple[int, int], Credentials] | None = None
 
     @property

@@ -101,9 +101,7 @@ def fetch_missing(path: Path, commits: Sequence[str]) -> None:
     if not (repository / ".git").exists():  # files of a checkout can look like a bare repository, whose settings start programs
         raise InputError(f"{path} is no checkout with a working tree")
     shallow = git.text(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
-    missing = [
-        commit for commit in commits if git.attempt(["-C", str(repository), "cat-file", "-e", f"{commit}^{{commit}}"]).returncode != 0
-    ]
+    missing = [commit for commit in commits if not _there(repository, commit)]
     if not shallow and not missing:
         return
     words = [

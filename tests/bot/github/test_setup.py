@@ -16,9 +16,10 @@ import yaml
 from arq.connections import ArqRedis
 
 from bot.dashboard.sessions import Right, Sessions
-from bot.github.credentials import FILE, Keeper
+from bot.github.credentials import Keeper
 from bot.github.manifest import app_file, is_reachable, lacking, manifest
 from bot.keys import Keys
+from bot.settings import APP_FILE as FILE
 from bot.settings import BotSettings
 from tests.bot.dashboard.front import ALPHA, BETA, ORIGIN, Browser, Front, opened, some_app, tenant_of, token_in
 from tests.bot.github.setting_up import at_github, leave, unconfigured

@@ -12,7 +12,7 @@ pytest.importorskip("playwright", reason="Playwright is not installed; it comes 
 import github as pygithub
 from playwright.sync_api import Browser, Page, expect
 
-from bot.github.credentials import FILE
+from bot.settings import APP_FILE as FILE
 from tests.browser import DEADLINE_MS, chromium, needs_chromium
 from tests.conftest import short_folder
 from tests.fakes.github import GitHub
