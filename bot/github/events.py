@@ -105,7 +105,6 @@ class Event(_Part):
     action: str | None = None
     installation: Installation | None = None
     repository: Repository | None = None
-    sender: Account | None = None
     pull_request: PullRequest | None = None
     issue: Issue | None = None
     comment: Comment | None = None

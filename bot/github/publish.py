@@ -33,6 +33,7 @@ log = structlog.get_logger()
 ANNOTATIONS_AT_ONCE = 50
 MOST_ANNOTATIONS = 500
 NO_SCANNING = "Code scanning took no findings: the App needs the permission `security_events: write`, and the repository code scanning."
+NO_LINES = "No finding stands at its line: GitHub did not take the comments, or the lines could not be looked up. All are listed here."
 _NAMES = {
     "review": "the comments at lines",
     "threads": "answers in the threads of what is fixed",
@@ -197,6 +198,7 @@ class Publication:
             if not comments:
                 raise
             log.warning("comments at lines were refused; the review goes without", reason=str(error))
+            self._note(NO_LINES)
             plain = {**body, "body": words.review_body(self._verdict.record, 0)}
             await self._calls.create(f"/pulls/{self.state.pull.number}/reviews", plain)
 
@@ -215,6 +217,7 @@ class Publication:
             shown = await asyncio.to_thread(hunks.read_hunks, bare, base_sha, head_sha, paths)
         except InputError as error:  # gone by a force push: the sticky comment has it all
             log.warning("no comments at lines", reason=str(error))
+            self._note(NO_LINES)
             return []
         placed = [(finding, hunks.place(finding, shown)) for finding in self._verdict.told]
         return [_comment(finding, place) for finding, place in placed if place is not None]

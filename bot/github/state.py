@@ -105,7 +105,7 @@ class Round(ContractModel):
     wish: Wish = Wish()
     stage: Stage = "preparing"
     ended: str = ""
-    conclusion: Literal["", "cancelled", "neutral", "action_required", "failure"] = ""
+    conclusion: Literal["", "cancelled", "neutral", "action_required"] = ""
     check_run_id: int | None = None
     greeted: bool = False
     notes: tuple[str, ...] = ()

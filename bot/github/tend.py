@@ -213,4 +213,4 @@ class _Tending:
         await self._turn.save(left, taken=taken, again_at=None if left.settled else self._soon)
 
 
-_TITLES = {"cancelled": "Cancelled", "action_required": "Somebody has to act", "neutral": "Nothing to review", "failure": "Not reviewed"}
+_TITLES = {"cancelled": "Cancelled", "action_required": "Somebody has to act", "neutral": "Nothing to review"}

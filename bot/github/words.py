@@ -33,7 +33,7 @@ def ended(round_: Round) -> str:
     return f"{marks.STICKY}\n{head}\n\n{round_.ended}\n\n<sub>{_GO_ON}</sub>"
 
 
-_SIGNS = {"cancelled": "⊘", "neutral": "○", "action_required": "!", "failure": "✗"}
+_SIGNS = {"cancelled": "⊘", "neutral": "○", "action_required": "!"}
 
 
 def verdict(record: ReviewRecord, notes: Sequence[str], link: str) -> str:

@@ -274,3 +274,12 @@ async def test_question_whose_comment_is_gone_holds_up_nothing(at: AtDesk) -> No
     await at.tell(pull, Said(comment_id=1, author="ada", body="/box status"))
     await at.reviewed(pull)
     assert [run.conclusion for run in pull.check_runs] == ["failure"]
+
+
+async def test_comments_that_github_does_not_take_at_their_lines_are_said_to_be_missing_there(at: AtDesk) -> None:
+    pull = at.pull()
+    at.github.faults.add("POST", rf"/{pull.repository.full_name}/pulls/\d+/reviews", Fault.answers(422, "Validation Failed"))
+    await at.reviewed(pull)
+    assert (len(pull.reviews), pull.review_comments) == (1, [])
+    assert "No finding stands at its line" in pull.comments[0].body
+    assert pull.check_runs[0].conclusion == "failure"

@@ -24,11 +24,12 @@ class Installed:
 
     github: GitHub
     server: Server
+    made: int = 0
 
     def repository(self, name: str = "shop", **files: str) -> Repository:
         """A repository of its own for a test: its names are never used twice."""
-        self._made = getattr(self, "_made", 0) + 1
-        made = self.github.repository(f"acme/{name}-{self._made}")
+        self.made += 1
+        made = self.github.repository(f"acme/{name}-{self.made}")
         made.member("ada", "write")
         made.commit("main", {"README.md": "shop\n", **files})
         return made
