@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from box_review import Finding, ReviewRecord, Severity, exit_codes
-from box_review.report import render
+from box_review.report import render, wording
 from box_review.sanitize import for_markdown, visible
 
 from action.waiting import Check
@@ -108,10 +108,8 @@ def command(level: str, message: str, **places: str | int) -> str:
 
 
 def _annotation(level: str, finding: Finding) -> str:
-    proof = "Proven by running it. " if finding.proof.state.value == "proven" else ""
-    message = visible(f"{proof}{finding.why} {finding.scenario}")
-    title = visible(f"{finding.severity.value}: {finding.title} ({', '.join(finding.roles)})")
-    return command(level, message[:4000], file=visible(finding.path), line=finding.start_line, endLine=finding.end_line, title=title)
+    title, message = wording.mark(finding)
+    return command(level, message, file=visible(finding.path), line=finding.start_line, endLine=finding.end_line, title=title)
 
 
 def _escaped(text: str) -> str:

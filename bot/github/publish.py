@@ -18,7 +18,6 @@ import structlog
 from box_review import Conclusion, EarlierState, Finding, ReviewRecord, ReviewStatus, Severity
 from box_review.errors import InputError
 from box_review.report import render, wording
-from box_review.sanitize import visible
 
 from bot.github import hunks, marks, words
 from bot.github.calls import SCANNING, Calls
@@ -164,7 +163,8 @@ class Publication:
         told = self.state.sticky_id is not None and not any(note.startswith(REFUSED + _NAMES["sticky"]) for note in self._round.notes)
         where = "The review is in the comment on the pull request." if told else "GitHub took no comment; the review stands below."
         output = {"title": words.check_title(record), "summary": f"{wording.last_line(record)}\n\n{where}"[:60_000]}
-        await self._annotate(path, output)
+        if not await self._annotate(path, output):
+            output["summary"] += " GitHub did not take all marks at lines."
         end = output if told else {**output, "text": self._text()}
         body = {"status": "completed", "conclusion": self._verdict.conclusion.value, "output": end, **details(self._desk, self._round)}
         try:
@@ -173,8 +173,8 @@ class Publication:
             log.warning("the check's text was refused; it ends without", reason=str(error))
             await self._calls.change(path, {**body, "output": {"title": output["title"], "summary": where}})
 
-    async def _annotate(self, path: str, output: dict[str, str]) -> None:
-        """Findings at their lines. Annotations can only be added, so it is looked how many are there."""
+    async def _annotate(self, path: str, output: dict[str, str]) -> bool:
+        """Findings at their lines; False if GitHub refused some. Annotations can only be added, so it is looked how many are there."""
         found = await self._calls.get(path)
         annotations = [_annotation(finding) for finding in self._verdict.told][:MOST_ANNOTATIONS]
         there = int((found.get("output") or {}).get("annotations_count") or 0)
@@ -184,7 +184,8 @@ class Publication:
                 await self._calls.append(path, {"output": {**output, "annotations": part}})
             except Rejected as error:  # a path that GitHub does not take must not cost the verdict
                 log.warning("annotations were refused", reason=str(error))
-                break
+                return False
+        return True
 
     async def _review(self) -> None:
         """One review, with comments on lines of the diff; none where there is nothing to tell."""
@@ -274,14 +275,14 @@ def _comment(finding: Finding, place: hunks.Place) -> dict[str, Any]:
 
 
 def _annotation(finding: Finding) -> dict[str, Any]:
-    proof = "Proven by running it. " if finding.proof.state.value == "proven" else ""
+    title, message = wording.mark(finding)
     return {
         "path": finding.path,
         "start_line": finding.start_line,
         "end_line": finding.end_line,
         "annotation_level": _LEVELS[finding.severity],
-        "title": visible(f"{finding.severity.value}: {finding.title}")[:250],
-        "message": visible(f"{proof}{finding.why}\n\n{finding.scenario}", multiline=True)[:8000],
+        "title": title,
+        "message": message,
     }
 
 

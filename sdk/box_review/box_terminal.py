@@ -79,7 +79,7 @@ def _raw(wanted: bool) -> Iterator[None]:
         yield
         return
     before = termios.tcgetattr(sys.stdin)
-    tty.setraw(sys.stdin)
+    tty.setraw(sys.stdin, termios.TCSADRAIN)  # the default would throw away what was typed since the program began
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from box_review.finding import Dropped, Finding, Proof, ProofState, Severity
 from box_review.review import BoxReport, Conclusion, ReviewRecord, RoleReport, RoleStatus, Usage
+from box_review.sanitize import visible
 
 STATIC = "static"
 STATIC_ONLY = "analyzers only, no model was asked"
@@ -112,6 +113,13 @@ def _exit_codes(outcome: Proof) -> str:
     sides = {"base": outcome.base_exit_code, "head": outcome.head_exit_code}
     ran = [f"exit {code} at {side}" for side, code in sides.items() if code is not None]
     return f" ({', '.join(ran)})" if ran else ""
+
+
+def mark(finding: Finding) -> tuple[str, str]:
+    """What is said where a program marks a finding's line: a title, and a text; plain, without anything that acts or hides."""
+    proven = "Proven by running it. " if finding.proof.state is ProofState.PROVEN else ""
+    title = f"{finding.severity.value}: {finding.title} ({', '.join(finding.roles)})"
+    return visible(title)[:250], visible(f"{proven}{finding.why}\n\n{finding.scenario}", multiline=True)[:8000]
 
 
 def static_only(record: ReviewRecord) -> bool:
