@@ -5,19 +5,13 @@ What agents say was written by somebody who read hostile code; they are kept fro
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from box_review.scrub import CREDENTIAL
+
 SHORTEST = 8
 PLACE = "[redacted]"
-_CREDENTIAL = re.compile(
-    r"gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_[A-Za-z0-9_]{20,255}"
-    r"|sk-ant-[A-Za-z0-9_-]{20,}|sk-(?:proj-)?[A-Za-z0-9_-]{32,}|box_[A-Za-z0-9_-]{40,}"
-    r"|xox[abprs]-[A-Za-z0-9-]{10,}|AIza[A-Za-z0-9_-]{35}|(?:AKIA|ASIA)[A-Z0-9]{16}|glpat-[A-Za-z0-9_-]{20,}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:(?!-----BEGIN).)*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
-    re.DOTALL,
-)
 
 
 class Redaction:
@@ -40,7 +34,7 @@ class Redaction:
         for secret in self._known:
             if secret in text:
                 text = text.replace(secret, PLACE)
-        return _CREDENTIAL.sub(PLACE, text)
+        return CREDENTIAL.sub(PLACE, text)
 
     def of(self, value: Any) -> Any:
         """The same value with every text in it redacted."""
