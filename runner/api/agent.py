@@ -94,7 +94,8 @@ async def _asked(request: Request) -> Asked:
             await check_schema(body.json_schema)
         except DoesNotFit as error:
             raise BadInput(str(error)) from error
-    return Asked(body.prompt, folder_of(body.folder), body.json_schema, body.agent_options, files, body.webhook)
+    apart = body.session == "new"
+    return Asked(body.prompt, folder_of(body.folder), body.json_schema, body.agent_options, files, body.webhook, apart=apart)
 
 
 def _fields(form: FormData) -> dict[str, Any]:

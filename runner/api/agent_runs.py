@@ -63,7 +63,10 @@ class AttachedFile:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One run as its caller wants it; `timeout_s` bounds it, `model` None takes the box's, `files` are taken out on their way into it."""
+    """One run as its caller wants it; `timeout_s` bounds it, `model` None takes the box's, `files` are taken out on their way into it.
+
+    A run that is `apart` begins a session of its own, and the box's session goes on without it.
+    """
 
     prompt: str
     folder: str = HOME
@@ -74,6 +77,7 @@ class Asked:
     model: str | None = None
     schedule_id: str | None = None
     timeout_s: float = MAX_S
+    apart: bool = False
 
 
 class Listener:
@@ -189,7 +193,7 @@ class AgentRuns:
                 listener.run_id.set_result(working.run.id)
                 await listener.tell(AgentEvent("run_start", {"run_id": working.run.id}))
                 last = await self._last_word(self._work(agent, entry, box, asked, working, listener), asked, working)
-                self._take_account(working.run, last)
+                self._take_account(working.run, last, asked)
                 await listener.tell(last)
         finally:
             listener.end()
@@ -221,7 +225,7 @@ class AgentRuns:
             prompt=asked.prompt + await _put_down(box, working.run.id, asked.files),
             model=working.run.model or "",
             folder=asked.folder,
-            session_id=entry.session_id,
+            session_id=None if asked.apart else entry.session_id,
             json_schema=asked.json_schema,
             options=asked.options,
             mcp_servers=tuple(server.model_dump(exclude={"headers"}) for server in entry.mcp_servers),
@@ -240,7 +244,7 @@ class AgentRuns:
                     await listener.tell(event)
         return AgentEvent("error", {"error": "the agent ended without a word"})
 
-    def _take_account(self, run: Run, last: AgentEvent) -> None:
+    def _take_account(self, run: Run, last: AgentEvent, asked: Asked) -> None:
         """Keep what a run came to; `last` is from `_last_word`, or an error of ours that says no more."""
         data = last.data
         run.status = "completed" if last.kind == "done" else "failed"
@@ -248,7 +252,7 @@ class AgentRuns:
         run.error_message = data["error"][:KEPT_OUTPUT] if last.kind == "error" else None
         run.input_tokens, run.output_tokens = data.get("input_tokens", 0), data.get("output_tokens", 0)
         run.cached_input_tokens, run.cost_usd = data.get("cached_input_tokens", 0), data.get("total_cost_usd", 0.0)
-        run.session_id = data.get("session_id") or None
+        run.session_id = (data.get("session_id") or None) if not asked.apart else None
         self._boxes.add_usage(run)
 
 

@@ -338,7 +338,7 @@ class Attachment(Body):
 
 
 class Prompt(Body):
-    """What an agent shall do."""
+    """What an agent shall do; with `session: new` without what was said before, and without a trace in what is said after."""
 
     prompt: Annotated[Text, Field(min_length=1), _within(120_000)]
     folder: Text | None = None
@@ -346,6 +346,7 @@ class Prompt(Body):
     agent_options: Options = {}
     files: Annotated[tuple[Attachment, ...], Field(max_length=10)] = ()
     webhook: Webhook | None = None
+    session: Literal["continue", "new"] = "continue"
 
 
 Cron = Annotated[str, Field(max_length=200), AfterValidator(_cron)]

@@ -1,0 +1,8 @@
+"""Agents that remember: one box a tenant, observed traffic digested into a memory, asked when it is needed."""
+
+from box_review.agent_server.memory import Remembered
+from box_review.agent_server.observing import Counts
+from box_review.agent_server.server import AgentServer, AgentServers, Answer
+from box_review.agent_server.tenant_box import MemoryBroken, MemoryFull
+
+__all__ = ["AgentServer", "AgentServers", "Answer", "Counts", "MemoryBroken", "MemoryFull", "Remembered"]

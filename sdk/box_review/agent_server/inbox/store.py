@@ -1,0 +1,161 @@
+"""The folder a memory lies in: Markdown under git, and a spool of observations that are not digested yet."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .book import KINDS, Book, parse, render
+
+MAX_SPOOL_BYTES = 32 << 20
+MAX_BATCH_BYTES = 64 << 10
+KEPT_BATCHES = 1000
+_GIT_S = 30
+
+
+class Full(Exception):
+    """There is no room for more observations until some are digested."""
+
+
+class Store:
+    """One memory. Every use holds the lock, so two processes cannot lose each other's changes.
+
+    A change is one commit. `writing` lies there while files are written: where a crash has left it, files go back to the last commit;
+    where files differ without it, somebody has edited them, and that is committed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._spool = folder / "spool"
+        self._writing = folder / "writing"
+        self._digested = folder / "digested"
+
+    @contextlib.contextmanager
+    def open(self, now: str) -> Iterator[Book]:
+        """The book, for one process at a time."""
+        self._spool.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (self.folder / ".git").exists():
+                self._begin()
+            if self._writing.exists():
+                self._git("reset", "-q", "--hard")
+                self._writing.unlink()
+            elif self._git("status", "--porcelain"):
+                self._git("add", "-A")
+                self._git("commit", "-q", "-m", "edited by hand")
+            book = Book()
+            for kind in KINDS:
+                path = self._file(kind)
+                text = path.read_text("utf-8", "replace") if path.exists() else ""
+                book.entries += parse(kind, text, now)
+            book.entries.sort(key=lambda entry: entry.since)
+            yield book
+
+    def _begin(self) -> None:
+        self._git("init", "-q", "-b", "main")
+        (self.folder / ".gitignore").write_text("spool/\nlock\nwriting\n")
+        self._git("add", "-A")
+        self._git("commit", "-q", "-m", "an empty memory")
+
+    def save(self, book: Book, why: str, digested: tuple[str, ...] = ()) -> None:
+        """Commit the book, and with it which batches are in it."""
+        book.shrink()
+        self._writing.touch()
+        for kind in KINDS:
+            self._write(self._file(kind), render(kind, book.of(kind)))
+        if digested:
+            known = [*self.digested(), *digested][-KEPT_BATCHES:]
+            self._write(self._digested, "".join(f"{name}\n" for name in known))
+        self._git("add", "-A")
+        if self._git("status", "--porcelain"):
+            gone = f" ({book.forgotten} forgotten)" if book.forgotten else ""
+            self._git("commit", "-q", "-m", why + gone)
+        self._writing.unlink()
+        for name in digested:
+            (self._spool / name).unlink(missing_ok=True)
+
+    def purge(self, why: str) -> None:
+        """Make the present state the first: what was forgotten on request is in no earlier version either."""
+        tree = self._git("write-tree").strip()
+        root = self._git("commit-tree", tree, "-m", why).strip()
+        self._git("update-ref", "refs/heads/main", root)
+        self._git("reflog", "expire", "--expire=now", "--all")
+        self._git("gc", "-q", "--prune=now")
+
+    def log(self, limit: int) -> list[dict[str, str]]:
+        """The latest changes, latest first."""
+        lines = self._git("log", f"-{limit}", "--format=%H%x09%cI%x09%s").splitlines()
+        return [dict(zip(("commit", "at", "why"), text.split("\t", 2), strict=True)) for text in lines]
+
+    def digested(self) -> list[str]:
+        """Batches that are in the memory already; the latest of them."""
+        return self._digested.read_text().split() if self._digested.exists() else []
+
+    def add(self, batch: str, lines: bytes) -> bool:
+        """Keep a batch of observations; False if it is known already. Raises Full."""
+        path = self._spool / batch
+        if path.exists() or batch in self.digested():
+            return False
+        if self.waiting()[1] + len(lines) > MAX_SPOOL_BYTES:
+            raise Full(f"{MAX_SPOOL_BYTES >> 20} MB of observations wait to be digested")
+        self._write(path, lines.decode("utf-8", "replace"))
+        return True
+
+    def waiting(self) -> tuple[int, int]:
+        """How many batches wait, and their bytes."""
+        sizes = [path.stat().st_size for path in self._spool.iterdir()]
+        return len(sizes), sum(sizes)
+
+    def batch(self) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
+        """The oldest batches that wait, as many as are read at once, and what is in them. What cannot be read is left out."""
+        known = set(self.digested())
+        names: list[str] = []
+        observations: list[dict[str, Any]] = []
+        size = 0
+        for path in sorted(self._spool.iterdir()):
+            if path.name in known:  # a crash came between commit and removal
+                path.unlink()
+                continue
+            size += path.stat().st_size
+            if names and size > MAX_BATCH_BYTES:
+                break
+            names.append(path.name)
+            observations += _observations(path)
+        return tuple(names), sorted(observations, key=lambda observation: observation["at"])
+
+    def _file(self, kind: str) -> Path:
+        return self.folder / f"{KINDS[kind].lower()}.md"
+
+    def _write(self, path: Path, text: str) -> None:
+        draft = path.with_name(f".{path.name}.draft") if path.parent == self.folder else self.folder / "writing.spool"
+        with draft.open("w", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+
+    def _git(self, *words: str) -> str:
+        settings = ("user.name=memory", "user.email=memory@box", "core.hooksPath=/dev/null", "gc.auto=0", "safe.directory=*")
+        argv = ["git", *(word for setting in settings for word in ("-c", setting)), *words]
+        environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+        done = subprocess.run(argv, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=_GIT_S)
+        if done.returncode:
+            raise OSError(f"git {words[0]}: {done.stderr.strip()[-300:]}")
+        return done.stdout
+
+
+def _observations(path: Path) -> Iterator[dict[str, Any]]:
+    for text in path.read_text("utf-8", "replace").splitlines():
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict) and all(isinstance(found.get(name), str) for name in ("id", "at", "request", "response")):
+            yield found

@@ -1,0 +1,135 @@
+"""Observing without slowing what is observed: a bounded queue, and one thread that carries it to the tenants' boxes."""
+
+from __future__ import annotations
+
+import atexit
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from box_review.agent_server.observation import Body, Observation, told
+from box_review.agent_server.outbox import Deliver, Outbox
+
+MOST_WAITING = 10_000
+MOST_BYTES = 64 << 20
+EVERY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of observations: `waiting` ones are in this process yet; `dropped` had no room, `skipped` were not in the sample."""
+
+    taken: int
+    delivered: int
+    waiting: int
+    dropped: int
+    skipped: int
+    last_error: str = ""
+
+
+class Observer:
+    """Takes observations of any number of tenants. `observe` neither waits nor raises; the rest happens in a thread of its own.
+
+    Args:
+        deliver: called in that thread only.
+        sample: which share of observations is taken.
+        redact: see `observation.told`.
+    """
+
+    def __init__(self, deliver: Deliver, *, sample: float = 1.0, redact: Callable[[str], str] | None = None) -> None:
+        self._sample, self._redact = sample, redact
+        self._waiting: deque[tuple[str, Observation, int]] = deque()
+        self._outbox = Outbox(deliver)
+        self._bytes = self._taken = self._dropped = self._skipped = 0
+        self._error = ""
+        self._wanted, self._rested = threading.Event(), threading.Event()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def observe(self, tenant: str, request: Body, response: Body = None, metadata: Mapping[str, Any] | None = None) -> bool:
+        """Take an observation; False if it was not. Objects are read later: don't change them afterwards."""
+        try:
+            return self._take(tenant, request, response, metadata)
+        except Exception as error:
+            self._error = f"{type(error).__name__}: {error}"
+            self._dropped += 1
+            return False
+
+    def _take(self, tenant: str, request: Body, response: Body, metadata: Mapping[str, Any] | None) -> bool:
+        if self._closed or (self._sample < 1.0 and random.random() >= self._sample):  # noqa: S311 - sampling
+            self._skipped += 1
+            return False
+        size = _size(request) + _size(response)
+        if len(self._waiting) >= MOST_WAITING or self._bytes + size > MOST_BYTES:
+            self._dropped += 1
+            return False
+        self._bytes += size
+        self._waiting.append((tenant, Observation(request, response, metadata or {}), size))
+        self._taken += 1
+        if self._thread is None:
+            self._start()
+        return True
+
+    @property
+    def counts(self) -> Counts:
+        """What became of all observations so far."""
+        out = self._outbox
+        waiting = len(self._waiting) + out.waiting
+        return Counts(self._taken, out.delivered, waiting, self._dropped + out.dropped, self._skipped, out.last_error or self._error)
+
+    def flush(self, timeout_s: float = 10.0) -> bool:
+        """Deliver what waits; False if some of it could not be within `timeout_s`. It then waits on."""
+        ends = time.monotonic() + timeout_s
+        while not self._settled() and (left := ends - time.monotonic()) > 0:
+            self._outbox.try_all_now()
+            self._rested.clear()
+            self._wanted.set()
+            self._rested.wait(min(left, 0.2))
+        return self._settled()
+
+    def close(self, timeout_s: float = 10.0) -> bool:
+        """Deliver what waits and end; False if some of it was lost."""
+        delivered = self.flush(timeout_s)
+        self._closed = True
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join(1)
+            atexit.unregister(self.close)
+        return delivered
+
+    def _settled(self) -> bool:
+        return not self._waiting and not self._outbox.waiting
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="box-review-observer", daemon=True)
+                self._thread.start()
+                atexit.register(self.close)
+
+    def _work(self) -> None:
+        while not self._closed:
+            self._wanted.wait(EVERY_S)
+            self._wanted.clear()
+            while self._waiting and not self._outbox.full and not self._closed:
+                self._put_out(*self._waiting.popleft())
+                time.sleep(0)  # who is observed goes first
+            self._outbox.carry(lambda: self._closed)
+            self._rested.set()
+
+    def _put_out(self, tenant: str, observation: Observation, size: int) -> None:
+        self._bytes -= size
+        try:
+            self._outbox.add(tenant, told(observation, self._redact))
+        except Exception as error:
+            self._error = f"an observation could not be read: {type(error).__name__}: {error}"
+            self._dropped += 1
+
+
+def _size(body: Body) -> int:
+    return len(body) if isinstance(body, str | bytes | bytearray) else 1000 if body is not None else 0
