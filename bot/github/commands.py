@@ -1,6 +1,7 @@
 """`/box …`: what people can say in a comment. Reading it knows nothing of who may.
 
 /box review [role…] [--model M] [--harness H] [--force]     /box ask TEXT
+/box compare M1 M2… [--role R…] [--harness H]
 /box ignore ID [reason]      /box resume [role]      /box cancel      /box status      /box help
 """
 
@@ -18,6 +19,8 @@ from bot.github.errors import NotUnderstood
 
 MOST_TEXT = 8000
 _CALL = re.compile(r"[ \t]*/box(?:[ \t]+(?P<words>[^\r\n]*))?[ \t]*(?:\r?\n(?P<rest>.*))?\Z", re.DOTALL)
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}")
+FEWEST_MODELS, MOST_MODELS, MOST_ROLES = 2, 4, 16
 _FINDING = re.compile(r"F-[0-9a-f]{8}(-\d{1,4})?")
 _role: TypeAdapter[str] = TypeAdapter(Role)
 
@@ -30,6 +33,15 @@ class Review:
     model: str = ""
     harness: str = ""
     force: bool = False
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Let several models review, and tell how they compare; what is empty is as the repository wants it."""
+
+    models: tuple[str, ...]
+    roles: tuple[str, ...] = ()
+    harness: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,7 @@ class Ignore:
 
 @dataclass(frozen=True)
 class Cancel:
-    """Stop the review that runs."""
+    """Stop the review that runs, and the comparison."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ class Help:
     """What can be said."""
 
 
-Command = Review | Ask | Resume | Ignore | Cancel | Status | Help
+Command = Review | Compare | Ask | Resume | Ignore | Cancel | Status | Help
 FOR_ALL = (Status, Help)
 """What whoever may comment may say."""
 
@@ -122,9 +134,45 @@ def _review(words: Sequence[str]) -> Review:
             raise NotUnderstood(f"`/box review` has no option `{word[:40]}`; there are --model, --harness and --force")
         else:
             roles.append(_role_of(word))
-    if len(roles) > 16:
-        raise NotUnderstood("16 roles at most")
-    return Review(tuple(dict.fromkeys(roles)), force=force, **given)
+    return Review(_different(roles), force=force, **given)
+
+
+def _compare(words: Sequence[str]) -> Compare:
+    models, given = list[str](), {"--role": list[str](), "--harness": list[str]()}
+    into = models
+    for word in words:
+        option, _, value = word.partition("=")
+        if option in given:
+            into = given[option]
+            into += [value] if value else []
+        elif word.startswith("-"):
+            raise NotUnderstood(f"`/box compare` has no option `{word[:40]}`; there are --role and --harness, behind the models")
+        else:
+            into.append(word)
+    harnesses = given["--harness"]
+    if len(harnesses) > 1 or len("".join(harnesses)) > 64:
+        raise NotUnderstood("`--harness` takes one harness")
+    if empty := next((option for option in given if option in words and not given[option]), None):
+        raise NotUnderstood(f"`{empty}` needs a value")
+    return Compare(_models(models), _different([_role_of(word) for word in given["--role"]]), "".join(harnesses))
+
+
+def _models(words: Sequence[str]) -> tuple[str, ...]:
+    if wrong := next((word for word in words if not _MODEL.fullmatch(word)), None):
+        raise NotUnderstood(f"`{wrong[:40]}` cannot be a model: it is anthropic/NAME, openai/NAME, responses/NAME or NAME")
+    if twice := next((word for word in words if words.count(word) > 1), None):
+        raise NotUnderstood(f"`{twice[:100]}` is named twice; a model is compared with others")
+    if not FEWEST_MODELS <= len(words) <= MOST_MODELS:
+        raise NotUnderstood(
+            f"`/box compare` takes {FEWEST_MODELS} to {MOST_MODELS} models, as `anthropic/NAME openai/NAME`, not {len(words)}"
+        )
+    return tuple(words)
+
+
+def _different(roles: Sequence[str]) -> tuple[str, ...]:
+    if len(roles) > MOST_ROLES:
+        raise NotUnderstood(f"{MOST_ROLES} roles at most")
+    return tuple(dict.fromkeys(roles))
 
 
 def _role_of(word: str) -> str:
@@ -155,10 +203,11 @@ def _bare(command: Command) -> Callable[[Sequence[str]], Command]:
     return read
 
 
-LATER = ("learn", "memory", "compare")
+LATER = ("learn", "memory")
 """Known commands of what is not there yet."""
 _READERS: dict[str, Callable[[Sequence[str]], Command]] = {
     "review": _review,
+    "compare": _compare,
     "resume": _resume,
     "ignore": _ignore,
     "cancel": _bare(Cancel()),
@@ -170,10 +219,11 @@ HELP = """\
 | say in the first line of a comment | and |
 |---|---|
 | `/box review [role…] [--model M] [--harness H] [--force]` | the pull request is reviewed; with `--force` also a commit that was |
+| `/box compare M1 M2… [--role R…] [--harness H]` | they review in the shadow; one comment compares them |
 | `/box ask TEXT` | a reviewer's box wakes and its agent answers; in a thread, about that finding |
 | `/box ignore ID [reason]` | a finding is not told again in this pull request |
 | `/box resume [role]` | how to get a shell in a reviewer's box |
-| `/box cancel` | the review that runs is stopped |
+| `/box cancel` | the review that runs is stopped, and the comparison |
 | `/box status` | how far it is |
 | `/box help` | this |
 """

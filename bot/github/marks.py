@@ -20,6 +20,11 @@ def fixed(finding_id: str) -> str:
     return f"<!-- box-review:fixed:{finding_id} -->"
 
 
+def comparison(comment_id: int) -> str:
+    """In the comment that compares models, as somebody's comment asked."""
+    return f"<!-- box-review:comparison:{comment_id} -->"
+
+
 def reply(comment_id: int) -> str:
     """In the answer to somebody's comment."""
     return f"<!-- box-review:reply:{comment_id} -->"

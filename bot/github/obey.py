@@ -8,7 +8,7 @@ from box_review import ReviewRecord
 from box_review.errors import ConfigInvalid
 
 from bot.errors import NoSuchReview
-from bot.github import commands, marks, publish, reply, take_up, words
+from bot.github import commands, marks, publish, reply, shadow, take_up, words
 from bot.github.calls import READING, WRITING, Calls
 from bot.github.config import read_repo_config, tip_of
 from bot.github.decide import Look, Said
@@ -49,15 +49,12 @@ class _Orders:
         """The state afterwards."""
         match command:
             case commands.Review():
-                wish = Wish(roles=command.roles, model=command.model, harness=command.harness)
-                again = command.force or wish != Wish() or self._ended_early()
-                look = Look(why="rerequested", again=again)
-                after = await take_up.look(self._desk, self._state, look, wish, asked=True)
-                if after is self._state:
-                    await self._answer(f"{words.status(self._state)} `/box review --force` reviews it once more.")
-                return after
+                return await self._review(command)
+            case commands.Compare():
+                return await self._compare(command)
             case commands.Cancel():
-                after = take_up.stop(self._state, f"Cancelled by {self._said.author}.")
+                why = f"Cancelled by {self._said.author}."
+                after = shadow.stop(take_up.stop(self._state, why), why)
                 if after is self._state:
                     await self._answer("No review is under way.")
                 return after
@@ -72,6 +69,14 @@ class _Orders:
             case commands.Help():
                 await self._answer(words.help_text())
         return self._state
+
+    async def _review(self, command: commands.Review) -> PullState:
+        wish = Wish(roles=command.roles, model=command.model, harness=command.harness)
+        look = Look(why="rerequested", again=command.force or wish != Wish() or self._ended_early())
+        after = await take_up.look(self._desk, self._state, look, wish, asked=True)
+        if after is self._state:
+            await self._answer(f"{words.status(self._state)} `/box review --force` reviews it once more.")
+        return after
 
     def _ended_early(self) -> bool:
         """True if the newest round has no verdict and will have none."""
@@ -106,6 +111,19 @@ class _Orders:
             state = publication.state
         await self._answer(f"`{finding.id}` is ignored in this pull request.")
         return state
+
+    async def _compare(self, command: commands.Compare) -> PullState:
+        """The state with a comparison, which is told of when it is kept: so who repeats this begins no second one."""
+        if (now := self._state.comparison) is not None:
+            if now.said.comment_id != self._said.comment_id:
+                await self._answer(f"{words.under_way(now)} `/box cancel` stops it.")
+            return self._state
+        try:
+            begun = await shadow.begin(self._desk, self._state, self._said, command)
+        except shadow.NotCompared as error:
+            await self._answer(str(error))
+            return self._state
+        return self._state.model_copy(update={"comparison": begun})
 
     async def _ask(self, command: commands.Ask) -> None:
         record = await self._record()

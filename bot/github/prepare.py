@@ -7,11 +7,13 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import structlog
 from box_review.client import Options
 from box_review.errors import InputError
-from box_review.review import ReviewRequest
+from box_review.report.wording import STATIC
+from box_review.review import Reviewer, ReviewRequest
 from box_review.sanitize import for_markdown
 from box_review.source import pack
 
@@ -23,7 +25,7 @@ from bot.github.errors import Denied, GitHubError, Limited, Missing, Rejected, U
 from bot.github.jobs import Prepare, Tend
 from bot.github.mirror import change, fetched
 from bot.github.pull import PullRef
-from bot.github.state import GITHUB, TEND_JOB, Round
+from bot.github.state import GITHUB, TEND_JOB, Round, Wish
 from jobs.queue import enqueue
 
 log = structlog.get_logger()
@@ -101,12 +103,34 @@ async def _upload(desk: Desk, pull: PullRef, round_: Round, bare: Path, guidance
         source = await asyncio.to_thread(stack.enter_context, pack(wanted))
         if not await desk.sources.has(source.sha256):
             await desk.sources.keep(source.sha256, _chunks(source.archive))
-    wish = {name: value for name, value in round_.wish.model_dump().items() if value}
-    chosen = round_.config.under(wish)
+    chosen = round_.config.under(_given(round_.wish))
     told = "\n\n".join(part for part in (chosen.pop("instructions", ""), guidance) if part)
     request = Options(**chosen, instructions=told[:20_000]).request(wanted, source)
+    if round_.wish.shadow:
+        return await _shadowed(desk, request, round_.wish)
     known = round_.before and await desk.reviews.is_of(round_.before, desk.tenant, operator=False)
     return request.model_copy(update={"before": round_.before if known else None})  # one that is kept no more is gone on from no more
+
+
+def _given(wish: Wish) -> dict[str, Any]:
+    """What somebody wants otherwise than the settings have it, for a review as a whole."""
+    wanted = {"roles": wish.roles} if wish.shadow else {"roles": wish.roles, "model": wish.model, "harness": wish.harness}
+    return {name: value for name, value in wanted.items() if value}
+
+
+async def _shadowed(desk: Desk, request: ReviewRequest, wish: Wish) -> ReviewRequest:
+    """A request whose reviewers all ask one model, and no other instead; its jury is that of any review of the repository.
+
+    Raises:
+        Refused: no model would be asked at all.
+    """
+    other = {"model": wish.model} | ({"harness": wish.harness} if wish.harness else {})
+    reviewers = {role: request.reviewers.get(role, Reviewer()).model_copy(update=other) for role in request.roles}
+    changed = request.model_copy(update={"reviewers": reviewers, "fallback_models": (), "before": None})
+    usual = {host.harness for host in await desk.reviews.hosts()} if request.harness == "auto" else {request.harness}
+    if usual == {STATIC} and all(reviewer.harness in ("", "auto", STATIC) for reviewer in reviewers.values()):
+        raise Refused("no model would be asked: reviews are made by analyzers alone here, unless `--harness` names an agent")
+    return changed
 
 
 async def _chunks(archive: Path) -> AsyncIterator[bytes]:

@@ -63,7 +63,12 @@ class Verdict:
 
 async def verdict_of(desk: Desk, state: PullState, round_: Round) -> Verdict:
     """The verdict of a round's review; what people ignore is among what was dropped, with who wants it so."""
-    record = await desk.reviews.record(round_.review_id)
+    record = await heeded(desk, state, await desk.reviews.record(round_.review_id))
+    return Verdict(record, tuple(wording.shown(record)))
+
+
+async def heeded(desk: Desk, state: PullState, record: ReviewRecord) -> ReviewRecord:
+    """A record without what people ignore in a pull request."""
     ignored = {item.fingerprint: item for item in state.ignored}
     out = [finding for finding in record.findings if finding.fingerprint in ignored]
     if out:
@@ -73,7 +78,7 @@ async def verdict_of(desk: Desk, state: PullState, round_: Round) -> Verdict:
         summary = f"{wording.plural(len(out), 'finding')} ignored on request. {record.summary}"[:4000]
         update = {"findings": left, "dropped": (*dropped, *record.dropped), "conclusion": conclusion, "summary": summary}
         record = record.model_copy(update=update)
-    return Verdict(record, tuple(wording.shown(record)))
+    return record
 
 
 async def _without(desk: Desk, record: ReviewRecord, left: tuple[Finding, ...]) -> Conclusion:

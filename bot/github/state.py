@@ -59,11 +59,16 @@ return 1
 
 
 class Wish(ContractModel):
-    """How a round's review differs from what the repository wants."""
+    """How a round's review differs from what the repository wants.
+
+    Args:
+        shadow: model and harness are those of the reviewers alone, and no other model stands in for theirs; the jury stays what it is.
+    """
 
     roles: tuple[str, ...] = ()
     model: str = ""
     harness: str = ""
+    shadow: bool = False
 
 
 class Done(ContractModel):
@@ -119,6 +124,30 @@ class Round(ContractModel):
         return f"{pull.repo_id}:{pull.number}:{self.head_sha}:{self.attempt}"
 
 
+class Comparison(ContractModel):
+    """Models that review one head in the shadow: nothing of that is published but how they compare.
+
+    Args:
+        said: what asked for it.
+        shadows: one round for each model, without a check; all are of the same head, base and settings.
+        told: who asked has been told that it is under way.
+    """
+
+    said: Said
+    shadows: tuple[Round, ...] = Field(min_length=1)
+    told: bool = False
+
+    @property
+    def over(self) -> bool:
+        """True if no model has anything more to say."""
+        return all(shadow.stage == "over" for shadow in self.shadows)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Which models."""
+        return tuple(shadow.wish.model for shadow in self.shadows)
+
+
 class Ignored(ContractModel):
     """A finding that people do not want to hear of again."""
 
@@ -132,6 +161,7 @@ class PullState(ContractModel):
     """What we know and have done. The last of `rounds` is the current one; older ones stay until GitHub says how they ended.
 
     Args:
+        comparison: the one that is under way.
         sticky_id: our comment.
         published: the newest review that was posted.
         failures, failing_since: how often in a row GitHub could not be worked with, and the Unix seconds of the first time.
@@ -142,6 +172,7 @@ class PullState(ContractModel):
     pull: PullRef
     sticky_id: int | None = None
     rounds: tuple[Round, ...] = ()
+    comparison: Comparison | None = None
     published: str = ""
     ignored: tuple[Ignored, ...] = Field(default=(), max_length=500)
     failures: int = 0
@@ -157,18 +188,26 @@ class PullState(ContractModel):
     @property
     def settled(self) -> bool:
         """True if nothing is left to do."""
-        return all(round_.stage == "over" for round_ in self.rounds)
+        return self.comparison is None and all(round_.stage == "over" for round_ in self.rounds)
+
+    @property
+    def shadows(self) -> tuple[Round, ...]:
+        """Rounds of which nothing is published."""
+        return self.comparison.shadows if self.comparison else ()
 
     def with_round(self, changed: Round) -> PullState:
-        """The same with one round as it is now, or a new one."""
+        """The same with one round or shadow as it is now, or a new round."""
+        if self.comparison and any(shadow.review_id == changed.review_id for shadow in self.shadows):
+            shadows = tuple(changed if shadow.review_id == changed.review_id else shadow for shadow in self.shadows)
+            return self.model_copy(update={"comparison": self.comparison.model_copy(update={"shadows": shadows})})
         others = [round_ for round_ in self.rounds if round_.review_id != changed.review_id]
         known = len(others) < len(self.rounds)
         rounds = [changed if round_.review_id == changed.review_id else round_ for round_ in self.rounds]
         return self.model_copy(update={"rounds": tuple(rounds) if known else (*self.rounds, changed)})
 
     def round_of(self, review_id: str) -> Round | None:
-        """The round that a review is of."""
-        return next((round_ for round_ in self.rounds if round_.review_id == review_id), None)
+        """The round or shadow that a review is of."""
+        return next((round_ for round_ in (*self.rounds, *self.shadows) if round_.review_id == review_id), None)
 
 
 @dataclass(frozen=True)

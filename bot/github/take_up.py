@@ -62,10 +62,10 @@ async def look(desk: Desk, state: PullState, what: Look, wish: Wish = AS_WANTED,
     try:
         config = await read_repo_config(desk.app, state.pull, base, base["sha"])
     except ConfigInvalid as error:
-        return _begun(state, _round(state, pull, RepoConfig(), wish), words.broken_config(error), "action_required")
+        return _begun(state, new_round(state, pull, RepoConfig(), wish), words.broken_config(error), "action_required")
     if not asked and not _wanted(config, pull, what):
         return stop(state, "A newer commit was pushed, which nobody asked to review.") if what.why == "pushed" else state
-    round_ = _round(state, pull, config, wish)
+    round_ = new_round(state, pull, config, wish)
     if not asked and config.github.strangers == "wait" and _stranger(state.pull, pull):
         return _begun(state, round_, FIRST, "action_required")
     log.info("round begins", head=head_sha[:12], why=what.why, review_id=round_.review_id, attempt=round_.attempt)
@@ -111,7 +111,8 @@ def _stranger(ref: PullRef, pull: Mapping[str, Any]) -> bool:
     return foreign and pull.get("author_association") in STRANGERS
 
 
-def _round(state: PullState, pull: Mapping[str, Any], config: RepoConfig, wish: Wish) -> Round:
+def new_round(state: PullState, pull: Mapping[str, Any], config: RepoConfig, wish: Wish) -> Round:
+    """A round for the head of a pull request as GitHub has it now, its base's `sha` being the branch's tip."""
     head_sha = str(pull["head"]["sha"])
     attempts = [round_.attempt for round_ in state.rounds if round_.head_sha == head_sha]
     return Round(

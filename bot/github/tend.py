@@ -14,7 +14,7 @@ import structlog
 from box_review.review import ReviewStatus
 
 from bot.errors import NoSuchReview
-from bot.github import metrics, publish, show, words
+from bot.github import metrics, publish, shadow, show, words
 from bot.github.calls import WRITING, Calls
 from bot.github.desk import Desk
 from bot.github.errors import LASTING, GitHubError, Limited, Missing, Rejected, Unavailable
@@ -89,7 +89,7 @@ class _Tending:
         return []
 
     async def _move_on(self) -> list[GitHubError]:
-        """Each round that is not over, whatever becomes of the others."""
+        """Each round that is not over, and the comparison, whatever becomes of the others."""
         troubles: list[GitHubError] = []
         for round_ in self._state.rounds:
             if round_.stage != "over":
@@ -100,6 +100,12 @@ class _Tending:
                 except GitHubError as error:
                     troubles.append(error)
                 await self._save()  # what was done for this round is remembered, also where the next step failed
+        try:
+            self._state = await shadow.move(self._desk, self._state, self._remember)
+        except Limited:
+            raise
+        except GitHubError as error:
+            troubles.append(error)
         current = self._state.current
         kept = tuple(round_ for round_ in self._state.rounds if round_.stage != "over" or round_ is current)
         self._state = self._state.model_copy(update={"rounds": kept})
@@ -205,10 +211,10 @@ class _Tending:
         log.warning("what a pull request needs is given up", reason=str([*untaken, *unmoved][0]))
         left = self._state.model_copy(update={"failures": 0, "failing_since": 0.0, "rests_until": 0.0})
         if unmoved:
-            for round_ in self._state.rounds:
+            for round_ in (*self._state.rounds, *self._state.shadows):
                 if round_.stage != "over":
                     await self._cancel(round_)
-            left = left.model_copy(update={"rounds": ()})
+            left = left.model_copy(update={"rounds": (), "comparison": None})
         taken = (await self._turn.inbox())[:1] if untaken else []
         await self._turn.save(left, taken=taken, again_at=None if left.settled else self._soon)
 

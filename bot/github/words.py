@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from box_review import Earlier, EarlierState, Finding, ReviewRecord
 from box_review.errors import ConfigInvalid
-from box_review.report import markdown, wording
+from box_review.report import markdown, side_by_side, wording
+from box_review.review import DEFAULT_ROLES
 from box_review.sanitize import for_markdown, inline_code
+from box_review.side_by_side import Side
 
 from bot.github import marks
 from bot.github.commands import HELP
-from bot.github.state import PullState, Round
+from bot.github.state import Comparison, PullState, Round
 
 _GO_ON = "`/box ask …` asks the reviewers, whose boxes are kept · `/box review` reviews again · `/box help`"
 EARLIER, NOTES = 5000, 2000
@@ -78,18 +80,18 @@ def broken_config(error: ConfigInvalid) -> str:
 
 def status(state: PullState) -> str:
     """How far a pull request's review is."""
-    current = state.current
+    current, also = state.current, f" {under_way(state.comparison)}" if state.comparison else ""
     if current is None:
-        return "Nothing was reviewed yet. `/box review` begins."
+        return f"Nothing was reviewed yet. `/box review` begins.{also}"
     head = inline_code(current.head_sha[:10])
     if current.ended:
-        return f"{head} was not reviewed: {current.ended}"
+        return f"{head} was not reviewed: {current.ended}{also}"
     said = {
         "preparing": "is being fetched",
         "reviewing": "is being reviewed",
         "over": "is reviewed",
     }
-    return f"{head} {said[current.stage]} ({inline_code(current.review_id)})."
+    return f"{head} {said[current.stage]} ({inline_code(current.review_id)}).{also}"
 
 
 def resume(review_id: str, roles: Sequence[str], url: str, link: str) -> str:
@@ -104,6 +106,34 @@ def resume(review_id: str, roles: Sequence[str], url: str, link: str) -> str:
 def help_text(problem: str = "") -> str:
     """What can be said to us."""
     return f"{problem[:1].upper()}{problem[1:]}.\n\n{HELP}" if problem else HELP
+
+
+def under_way(comparison: Comparison) -> str:
+    """That models are being compared."""
+    names = ", ".join(inline_code(model) for model in comparison.models)
+    return f"A comparison of {names} on {inline_code(comparison.shadows[0].head_sha[:10])} is under way."
+
+
+def comparing(comparison: Comparison, link: Callable[[str], str]) -> str:
+    """The answer to who asked for a comparison."""
+    first, count = comparison.shadows[0], len(comparison.shadows)
+    roles = ", ".join(first.wish.roles or first.config.roles or DEFAULT_ROLES)
+    usd = first.config.budget_usd
+    bound = f"Each may cost {wording.dollars(usd)} at most, as the settings have it" if usd else "The settings set no budget"
+    watch = " · ".join(f"[{shadow.wish.model}]({link(shadow.review_id)})" for shadow in comparison.shadows if link(shadow.review_id))
+    said = f"{count} reviews of {inline_code(first.head_sha[:10])} run in the shadow, one for each model, as {roles}. {bound}."
+    rest = "Nothing of them is published but one comment that compares them. `/box cancel` stops them."
+    return f"{said} {rest}" + (f"\n\nWatch them: {watch}" if watch else "")
+
+
+def compared(comparison: Comparison, sides: Sequence[Side], link: Callable[[str], str]) -> str:
+    """The comment that compares models."""
+    first, said = comparison.shadows[0], comparison.said
+    head = f"### {len(sides)} models on {inline_code(first.head_sha[:10])}, side by side"
+    whole = [f"[{shadow.wish.model}]({link(shadow.review_id)})" for shadow in comparison.shadows if link(shadow.review_id)]
+    parts = [*(["The reviews: " + ", ".join(whole)] if whole else []), "nothing of them is published but this"]
+    last = f"<sub>@{said.author} asked for it · {' · '.join(parts)}</sub>"
+    return f"{marks.comparison(said.comment_id)}\n{head}\n\n{side_by_side.render(sides)}\n\n{last}"
 
 
 _STATES = {EarlierState.FIXED: "fixed", EarlierState.STILL_THERE: "still there", EarlierState.UNKNOWN: "not found again, not proven fixed"}

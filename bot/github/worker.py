@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from redis.exceptions import RedisError
 
 from bot.errors import NoSuchReview
-from bot.github import missed
+from bot.github import missed, shadow
 from bot.github.ask import ask
 from bot.github.desk import Desk
 from bot.github.errors import GitHubError
@@ -88,8 +88,9 @@ async def uninstalled(desk: Desk, job: UninstalledJob) -> None:
 
 async def _stop(desk: Desk, pull: PullRef) -> None:
     async with desk.pulls.turn(pull) as turn:
-        state = stop(await turn.load(), "The App was suspended or removed here.")
-        for round_ in state.rounds:
+        why = "The App was suspended or removed here."
+        state = shadow.stop(stop(await turn.load(), why), why)
+        for round_ in (*state.rounds, *state.shadows):
             with contextlib.suppress(NoSuchReview):
                 await desk.reviews.cancel(round_.review_id)
         await turn.save(state, taken=await turn.inbox(), again_at=time.time())

@@ -110,7 +110,8 @@ class AtDesk:
             assert time.monotonic() < ends, await self.state(pull)
             if key in await self.desk.pulls.due():
                 await self.tend(pull)
-            for round_ in (await self.state(pull)).rounds:
+            state = await self.state(pull)
+            for round_ in (*state.rounds, *state.shadows):
                 await self.further(pull, round_)
             await asyncio.sleep(0.01)
 
