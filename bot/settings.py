@@ -30,6 +30,9 @@ class BotSettings(BaseSettings):
         github_api_url: of GitHub, or of a GitHub Enterprise Server, where it ends in `/api/v3`.
         box_url: where people and GitHub reach this server, e.g. `https://review.example.com`; links in comments lead there.
         box_github_jobs: pull requests that one worker tends at the same time.
+        box_knowledge_dir: where shared knowledge lies, on a disk of this machine; empty for `knowledge/` in the data directory.
+        box_knowledge_support: tenants that must say the same before it is published without a person.
+        box_knowledge_shared: organisations may share what they have approved with all others of this server.
         box_metrics_token: what `/metrics` wants to see; None: it is shown to everybody.
         otel_exporter_otlp_endpoint: where traces go; empty: none are made.
         host, port: where to listen.
@@ -54,6 +57,9 @@ class BotSettings(BaseSettings):
     github_api_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] = "https://api.github.com"
     box_url: Annotated[str, Field(pattern=r"^$|^https?://[^\s?#]+$")] = ""
     box_github_jobs: Annotated[int, Field(ge=1, le=1000)] = 32
+    box_knowledge_dir: Path | None = None
+    box_knowledge_support: Annotated[int, Field(ge=2, le=1000)] = 3
+    box_knowledge_shared: bool = False
     box_metrics_token: Annotated[SecretStr, Field(min_length=16)] | None = None
     otel_exporter_otlp_endpoint: str = ""
     host: str = "127.0.0.1"
@@ -65,6 +71,11 @@ class BotSettings(BaseSettings):
     def artifacts_url(self) -> str:
         """Where artifacts go."""
         return self.box_artifacts_url or str(self.box_data_dir / "artifacts")
+
+    @property
+    def knowledge_dir(self) -> Path:
+        """Where shared knowledge lies."""
+        return self.box_knowledge_dir or self.box_data_dir / "knowledge"
 
     @property
     def app_file(self) -> Path:

@@ -31,21 +31,33 @@ def _environment() -> dict[str, str]:
     return kept | {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8", "GIT_PAGER": "cat"}
 
 
-def attempt(arguments: Sequence[str], more: Mapping[str, str] = MappingProxyType({})) -> subprocess.CompletedProcess[bytes]:
-    """Run git with some arguments, and `more` in its environment, whatever comes of it. Raises InputError without git or an answer."""
+def attempt(
+    arguments: Sequence[str],
+    more: Mapping[str, str] = MappingProxyType({}),
+    *,
+    deadline_s: float = DEADLINE_S,
+    hold: Sequence[int] = (),
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git with some arguments, whatever comes of it. Raises InputError without git or an answer.
+
+    Args:
+        more: for its environment.
+        hold: descriptors that stay open until it has ended, so that a lock outlives whoever started it.
+    """
     try:
         return subprocess.run(
             ["git", *_SAFE, *arguments],
             env=_environment() | dict(more),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=DEADLINE_S,
+            timeout=deadline_s,
             check=False,
+            pass_fds=hold,
         )
     except FileNotFoundError:
         raise InputError("git is not installed; on Debian and Ubuntu: apt install git") from None
     except subprocess.TimeoutExpired:
-        raise InputError(f"git did not answer within {DEADLINE_S:.0f} s: git {' '.join(arguments[:6])}") from None
+        raise InputError(f"git did not answer within {deadline_s:.0f} s: git {' '.join(arguments[:6])}") from None
 
 
 def bounded(arguments: Sequence[str], most_bytes: int) -> bytes:
