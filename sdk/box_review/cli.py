@@ -40,7 +40,9 @@ LATER_COMMANDS = {
     "ask": "follow_up",
     "resume": "follow_up",
     "replay": "replay",
+    "compare": "comparison.cli",
     "config": "config_cli",
+    "knowledge": "knowledge_cli",
 }
 
 
