@@ -175,7 +175,7 @@ def dying(at: AtDesk, step: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return kept
 
 
-@pytest.mark.parametrize("step", range(1, 10))
+@pytest.mark.parametrize("step", range(1, 12))
 async def test_worker_that_dies_after_any_step_leaves_one_comment_of_each(
     at: AtDesk, pull: Pull, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
