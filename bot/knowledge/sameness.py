@@ -30,7 +30,14 @@ _SAME = {
     **dict.fromkeys(("isn't", "aren't", "wasn't", "weren't"), ("not",)),
     **{
         word: (plain,)
-        for word, plain in (("does", "do"), ("has", "have"), ("requires", "need"), ("require", "need"), ("required", "needed"))
+        for word, plain in (
+            ("does", "do"),
+            ("has", "have"),
+            ("requires", "need"),
+            ("require", "need"),
+            ("required", "needed"),
+            ("every", "each"),
+        )
     },
 }
 _PIECE = re.compile(

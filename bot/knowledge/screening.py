@@ -65,7 +65,7 @@ def _of_disguise(text: str) -> list[str]:
     flags = []
     if any(len({_script(letter) for letter in word}) > 1 for word in words):
         flags.append("mixed scripts")
-    if _DIGIT_IN_A_WORD.search(text) and _is_order(text.translate(DIGITS_FOR_LETTERS)):
+    if _DIGIT_IN_A_WORD.search(text) and any(_is_order(text.translate(letters)) for letters in DIGITS_FOR_LETTERS):
         flags.append("digits for letters")
     foreign = any(_script(letter) != "LATIN" for word in words for letter in word)
     if foreign or (len(words) > 3 and not {word.lower() for word in words} & ENGLISH):

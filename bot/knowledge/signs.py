@@ -72,4 +72,5 @@ when if than then each every all only needs need must can may will as per does d
 """
 ENGLISH = frozenset(_COMMON_WORDS.split())
 """Words of which a sentence in English has one. In other languages the patterns say nothing."""
-DIGITS_FOR_LETTERS = str.maketrans("01345789@$!|", "oleastbgasil")
+DIGITS_FOR_LETTERS = tuple(str.maketrans("01345789@$!|", f"o{one}eastbgasil") for one in "il")
+"""What digits pass for; a 1 for two letters."""
