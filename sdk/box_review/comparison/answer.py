@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 MOST_TEXT = 1_000_000
 """Characters of an answer that are kept and scored."""
 MOST_ERROR = 2_000
+
+
+def _whole(text: Any) -> Any:
+    """Halves of letters, which JSON and models let through, cannot be kept."""
+    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else text
+
+
+Text = Annotated[str, BeforeValidator(_whole)]
+"""Text that a model, a server or somebody's function gave."""
 
 
 class Status(StrEnum):
@@ -34,9 +44,9 @@ class Answer(BaseModel):
 
     key: str = Field(max_length=64)
     status: Status
-    text: str = Field(default="", max_length=MOST_TEXT)
+    text: Text = Field(default="", max_length=MOST_TEXT)
     characters: int = Field(default=0, ge=0)
-    error: str = Field(default="", max_length=MOST_ERROR)
+    error: Text = Field(default="", max_length=MOST_ERROR)
     seconds: float = Field(default=0.0, ge=0)
     input_tokens: int = Field(default=0, ge=0)
     cached_input_tokens: int = Field(default=0, ge=0)

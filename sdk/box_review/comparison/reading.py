@@ -65,7 +65,10 @@ def spec_from(value: Any, name: str) -> Spec:
     if not isinstance(value, Mapping):
         raise InputError(f"{name}: a spec holds keys and values: models, prompts, inputs and scores at least")
     try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
         return Spec.model_validate(value)
+    except (UnicodeEncodeError, RecursionError, TypeError) as error:
+        raise InputError(f"{name}: there is half a letter in it, or a key that is no text, or it is nested too deeply") from error
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False)
         said = [f"{name}: {_sentence(problem)}" for problem in problems[:_PROBLEMS]]
@@ -116,9 +119,11 @@ def _expected(one: Input, files: _Files) -> Any:
     if not one.expected_file.endswith(".json"):
         return text
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()  # half a letter is no text
     except (ValueError, RecursionError) as error:
         raise InputError(f"inputs.{one.id}.expected_file: {one.expected_file} is no JSON: {error}") from error
+    return value
 
 
 def _for_box(wanted: Mapping[str, str], where: str, files: _Files) -> dict[str, bytes]:

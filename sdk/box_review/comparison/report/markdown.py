@@ -48,5 +48,5 @@ def _verdicts(comparison: Comparison, about: ScoreAbout) -> Iterator[str]:
             continue
         first, second = inline_code(pair.first), inline_code(pair.second)
         said = for_markdown(pair.verdict) if wording.told_apart(pair) else f"not distinguishable: {first} and {second}"
-        found = f"{pair.difference:+.3f} {wording.interval(pair.interval, about)}, p {wording.p_value(pair.p_holm)}"
+        found = f"{wording.difference(pair, about)}, p {wording.p_value(pair.p_holm)}"
         yield f"- **{for_markdown(about.id)}**: {said} ({first} minus {second}: {found})"

@@ -35,7 +35,7 @@ def _lines(comparison: Comparison, width: int) -> Iterator[str]:
             yield ""
             yield f"{about.id}:"
         for pair in pairs:
-            more = f" (difference {pair.difference:+.3f} {wording.interval(pair.interval, about)}, p {wording.p_value(pair.p_holm)})"
+            more = f" (difference {wording.difference(pair, about)}, p {wording.p_value(pair.p_holm)})"
             yield f"  {wording.verdict(pair)}" + (more if pair.difference is not None else " (no case has a value of both)")
     for panel in comparison.panels:
         alpha = "says nothing" if panel.alpha is None else f"{panel.alpha:.3f}"

@@ -28,6 +28,13 @@ def interval(found: Interval | None, about: ScoreAbout) -> str:
     return f"[{found.low:.{digits}f}, {found.high:.{digits}f}]"
 
 
+def difference(pair: PairResult, about: ScoreAbout) -> str:
+    """Of a pair, with its interval."""
+    if pair.difference is None:
+        return NONE
+    return f"{pair.difference:+.{1 if about.percent else 3}f} {interval(pair.interval, about)}"
+
+
 def with_interval(score: ScoreResult, about: ScoreAbout) -> str:
     """Both."""
     return f"{figure(score.value, about)} {interval(score.interval, about)}".rstrip()
@@ -69,7 +76,7 @@ def shown_pairs(comparison: Comparison, about: ScoreAbout) -> list[PairResult]:
 
 def main_score(comparison: Comparison) -> ScoreAbout:
     """The score that stands for quality where there is room for one: the first of the spec."""
-    return comparison.about[1] if len(comparison.about) > 1 else comparison.about[0]
+    return comparison.about[min(1, len(comparison.about) - 1)]
 
 
 def cells_of(comparison: Comparison, model: str, prompt: str, one: str) -> list[CellResult]:
@@ -79,8 +86,9 @@ def cells_of(comparison: Comparison, model: str, prompt: str, one: str) -> list[
 
 def case_value(cells: Sequence[CellResult], about: ScoreAbout) -> float | None:
     """The mean of a case over its repeats."""
-    values = [value for cell in cells if (value := value_of(cell, about)) is not None]
-    return fmean(values) if values else None
+    values = [value_of(cell, about) for cell in cells]
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
 def grade(value: float | None, about: ScoreAbout) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from box_review.comparison.answer import Text
 from box_review.comparison.plan import Case
 
 MOST_LISTED = 200
@@ -25,10 +26,10 @@ class Mark(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     value: float | None = None
-    note: str = Field(default="", max_length=2000)
-    unsupported: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    error: str = Field(default="", max_length=2000)
+    note: Text = Field(default="", max_length=2000)
+    unsupported: tuple[Text, ...] = ()
+    missing: tuple[Text, ...] = ()
+    error: Text = Field(default="", max_length=2000)
 
 
 Scorer = Callable[[str, Case], Mark]

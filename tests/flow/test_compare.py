@@ -1,0 +1,328 @@
+"""Comparisons on a real server with real boxes, by agents of known quality."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import upstash_box
+from box_review.boxes import Boxes
+from box_review.comparison import Comparison, compare
+from box_review.comparison.answer import Status
+from box_review.comparison.result import NOT_DISTINGUISHABLE
+from box_review.errors import InputError
+
+from tests.conftest import short_folder
+from tests.fakes.models import ModelServer
+from tests.fakes.script import Asked, Step
+from tests.server import Ended, Server, box_review
+
+# An agent whose answers depend on its model and on the number it is asked about. `x` is what stands in the sources of an input.
+AGENT = """
+import json, sys
+prompt, model = sys.argv[sys.argv.index("-p") + 1], sys.argv[sys.argv.index("--model") + 1]
+number = int(prompt.split()[1])
+said, cost = f"x{number}", 0.01
+if model == "first": said = "made up" if number == 3 else said
+if model == "second": said = "made up" if number == 5 else said
+if model == "worse": said = "made up" if number % 2 else said
+if model == "half" and number % 2: sys.exit("it broke")
+if model == "hostile": said = "<script>alert(1)</script>\\x1b[31m\\x00\\u202e" * 3 + said
+if model == "huge": said = "word " * 2_000_000
+if model == "dear": cost = 1.0
+if model == "files": said = open("given.txt").read() + open("base.txt").read()
+print("event: done\\ndata: " + json.dumps({"output": said, "total_cost_usd": cost, "input_tokens": 7, "output_tokens": 3}) + "\\n\\n")
+"""
+JUDGE = """
+import json, re, sys
+prompt, model = sys.argv[sys.argv.index("-p") + 1], sys.argv[sys.argv.index("--model") + 1]
+prompt = prompt.split("Answer with JSON alone")[0]
+found = re.findall(r"Candidate ([A-Z]):\\n=== [0-9a-f]+ ===\\n(.*)\\n", prompt)
+grades = [{"candidate": name, "grade": (1 if "made up" in said else 5) - (model == "strict"), "reason": "r"} for name, said in found]
+print("event: done\\ndata: " + json.dumps({"output": json.dumps({"grades": grades}), "total_cost_usd": 0.5}) + "\\n\\n")
+"""
+
+
+@pytest.fixture(scope="module")
+def models() -> Iterator[ModelServer]:
+    with ModelServer(lambda asked: Step(text="ok", delay_s=0.3)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def served(models: ModelServer) -> Iterator[Server]:
+    for folder in short_folder():
+        with Server(folder / "d", **models.environment) as server:
+            yield server
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Path:
+    """The folder of a spec."""
+    (tmp_path / "agent.py").write_text(AGENT)
+    (tmp_path / "judge.py").write_text(JUDGE)
+    return tmp_path
+
+
+def custom(*names: str, program: str = "agent.py") -> list[dict[str, Any]]:
+    """Agents that are a program in the base box."""
+    run = {"command": "python3", "args": [f"/workspace/home/{program}"]}
+    return [{"id": name, "harness": "custom", "model": name, "custom_harness": run} for name in names]
+
+
+def spec(*names: str, count: int = 4, **more: Any) -> dict[str, Any]:
+    """A spec in which these agents are asked about so many numbers."""
+    inputs = [
+        {"id": f"i{number}", "text": str(number), "expected": f"x{number}", "sources": [{"text": f"Of x{number}."}]}
+        for number in range(count)
+    ]
+    return {
+        "models": custom(*names),
+        "prompts": [{"id": "p", "text": "Number {input} please"}],
+        "inputs": inputs,
+        "setup": {"files": {"agent.py": "agent.py", "judge.py": "judge.py"}},
+        "scores": ["exact_match", "hallucination_pct"],
+        **more,
+    }
+
+
+def statuses(found: Comparison) -> dict[str, Counter[Status]]:
+    """How the cells of each model stand."""
+    return {model.id: Counter(cell.answer.status for cell in found.cells if cell.model == model.id) for model in found.models}
+
+
+def test_two_equal_models_and_a_worse_one_are_reported_as_that(served: Server, beside: Path) -> None:
+    found = compare(spec("first", "second", "worse", count=20), folder=beside, out=beside / "out", address=served.address)
+    assert [found.score(name, "exact_match").value for name in ("first", "second", "worse")] == [0.95, 0.95, 0.5]
+    assert [found.score(name, "hallucination_pct").value for name in ("first", "second", "worse")] == [5.0, 5.0, 50.0]
+    for score in ("exact_match", "hallucination_pct"):
+        assert found.pair(score, "first", "second").verdict == NOT_DISTINGUISHABLE
+        assert found.pair(score, "first", "worse").verdict == "first better"
+        assert found.pair(score, "second", "worse").verdict == "second better"
+    for model, true in (("first", 0.95), ("worse", 0.5)):
+        interval = found.score(model, "exact_match").interval
+        assert interval is not None
+        assert interval.low < true < interval.high
+    [wrong] = [cell for cell in found.cells if (cell.model, cell.input) == ("first", "i3")]
+    assert wrong.marks["hallucination_pct"].unsupported == ("made up",)
+    assert (found.models[0].cost_usd, found.models[0].input_tokens, found.spent_usd) == (0.2, 140, 0.6)
+    assert '<mark class="unsupported">made up</mark>' in (beside / "out" / "report.html").read_text()
+    assert Comparison.model_validate_json((beside / "out" / "report.json").read_text()) == found
+    assert {path.name for path in (beside / "out").glob("report.*")} == {"report.html", "report.json", "report.xml", "report.md"}
+    assert Boxes(served.address).list() == []
+
+
+def test_same_base_has_the_same_digest_and_another_has_another(served: Server, beside: Path) -> None:
+    def digest(out: str, **setup: Any) -> str:
+        given = spec("first", count=1, setup={"files": {"agent.py": "agent.py"}, **setup})
+        return compare(given, folder=beside, out=beside / out, address=served.address).digest
+
+    made = digest("1", commands=["mkdir -p a && echo one > a/b && ln -s b a/c"])
+    assert digest("2", commands=["mkdir -p a && echo one > a/b && touch -d 2001-01-01 a/b && ln -s b a/c"]) == made
+    others = [["mkdir -p a && echo two > a/b && ln -s b a/c"], ["mkdir -p a && echo one > a/b && chmod 700 a/b && ln -s b a/c"], ["true"]]
+    assert len({made, *(digest(str(number), commands=commands) for number, commands in enumerate(others, 3))}) == 4
+
+
+def test_answers_are_taken_from_the_folder_when_nothing_has_changed(served: Server, beside: Path) -> None:
+    first = compare(spec("first"), folder=beside, out=beside / "out", address=served.address)
+    again = compare(spec("first", "second", scores=["claim_f1"]), folder=beside, out=beside / "out", address=served.address)
+    assert (first.known_before, again.known_before) == (0, 4)
+    assert [cell.answer for cell in again.cells if cell.model == "first"] == [cell.answer for cell in first.cells]
+
+
+def test_files_of_base_and_input_are_in_the_box(served: Server, beside: Path) -> None:
+    (beside / "given.txt").write_text("given ")
+    (beside / "base.txt").write_text("base")
+    given = spec("files", count=1, scores=[], setup={"files": {"agent.py": "agent.py", "base.txt": "base.txt"}})
+    given["inputs"][0]["files"] = {"given.txt": "given.txt"}
+    [cell] = compare(given, folder=beside, out=beside / "out", address=served.address).cells
+    assert cell.answer.text == "given base"
+
+
+def test_model_that_fails_on_half_the_cells_is_named_for_each_and_stops_nobody(served: Server, beside: Path) -> None:
+    found = compare(spec("first", "half"), folder=beside, out=beside / "out", address=served.address)
+    assert statuses(found) == {"first": {Status.ANSWERED: 4}, "half": {Status.ANSWERED: 2, Status.FAILED: 2}}
+    assert {cell.answer.error for cell in found.cells if cell.answer.error} == {"exit code 1 of python3: it broke"}
+    assert found.score("half", "exact_match").value == 0.5
+    assert found.models[1].errors == {"exit code 1 of python3: it broke": 2}
+    assert any("2 of 8 cells failed" in note for note in found.notes)
+
+
+def test_budget_is_for_all_cells_and_those_not_run_are_said(served: Server, beside: Path) -> None:
+    found = compare(spec("dear", count=6), folder=beside, out=beside / "out", address=served.address, budget_usd=2.5, at_once=1)
+    assert statuses(found)["dear"] == {Status.ANSWERED: 3, Status.NOT_RUN: 3}
+    assert not found.complete
+    assert any("3 of 6 cells were not run: the budget of 2.5 USD" in note for note in found.notes)
+    more = compare(spec("dear", count=6), folder=beside, out=beside / "out", address=served.address, budget_usd=10)
+    assert (statuses(more)["dear"], more.known_before) == ({Status.ANSWERED: 6}, 3)
+
+
+def test_scorer_that_raises_is_named_for_its_cell_and_the_rest_goes_on(served: Server, beside: Path) -> None:
+    (beside / "own.py").write_text("def own(answer, input_id, **_):\n    return 1 / (input_id != 'i2') == 1\n")
+    given = spec("first", scores=["exact_match", {"python": {"function": "own.py:own"}}])
+    found = compare(given, folder=beside, out=beside / "out", address=served.address)
+    errors = {cell.input: cell.marks["own"].error for cell in found.cells}
+    assert errors == {"i0": "", "i1": "", "i2": "ZeroDivisionError: division by zero", "i3": ""}
+    score = found.score("first", "own")
+    assert (score.value, score.cells, score.errors, found.complete) == (1.0, 3, 1, False)
+
+
+def test_hostile_and_huge_answers_are_kept_within_bounds(served: Server, beside: Path) -> None:
+    found = compare(spec("hostile", "huge", count=1), folder=beside, out=beside / "out", address=served.address)
+    hostile, huge = found.cells
+    assert (len(huge.answer.text), huge.answer.characters) == (1_000_000, 9_999_999)
+    assert "<script>" in hostile.answer.text
+    page = (beside / "out" / "report.html").read_text()
+    assert "<script" not in page
+    assert "\x1b" not in page
+    assert "\u202e" not in page
+    assert "Cut here, of 9999999 characters" in page
+    assert any("1 answers were longer" in note for note in found.notes)
+
+
+def test_panel_votes_in_boxes_and_says_how_far_it_agrees(served: Server, beside: Path) -> None:
+    judges = custom("mild", "strict", program="judge.py")
+    given = spec("first", "worse", scores=[{"rubric": {"criteria": "No invention.", "lowest": 0}}], judges=judges)
+    found = compare(given, folder=beside, out=beside / "out", address=served.address)
+    values = {name: found.score(name, "rubric").value for name in ("first", "worse")}
+    assert values == {"first": pytest.approx((3 * 0.9 + 0.1) / 4), "worse": pytest.approx((2 * 0.9 + 2 * 0.1) / 4)}
+    [panel] = found.panels
+    assert (panel.votes, panel.failed, panel.swapped, panel.cost_usd) == (16, 0, 0.0, 8.0)
+    assert panel.alpha is not None
+    assert 0.8 < panel.alpha < 1
+    assert found.spent_usd == pytest.approx(8.08)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"models": [{"id": "a", "harness": "none", "model": "x"}]}, "models.a: agent: 'none' is not available on this server"),
+        ({"setup": {"commands": ["true", "echo no such thing >&2; exit 3"]}}, "setup.commands.1 ended with 3: no such thing"),
+        ({"setup": {"files": {"x": "none"}}}, "there is no file none"),
+        ({"scores": ["bleu"]}, "there is no score 'bleu'"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_is_asked(served: Server, beside: Path, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as raised:
+        compare({**spec("first"), **change}, folder=beside, out=beside / "out", address=served.address)
+    assert said in str(raised.value)
+    assert Boxes(served.address).list() == []
+
+
+def test_model_that_its_provider_does_not_know_fails_alone(served: Server, models: ModelServer, beside: Path) -> None:
+    def script(asked: Asked) -> Step:
+        return Step(status=404, text="no such model") if asked.model == "missing" else Step(text="x0")
+
+    before, models.script = models.script, script
+    try:
+        agents = [{"id": "known", "model": "openai/known"}, {"id": "unknown", "model": "openai/missing"}]
+        given = spec("first", count=1) | {"models": agents}
+        found = compare(given, folder=beside, out=beside / "out", address=served.address)
+    finally:
+        models.script = before
+    assert [cell.answer.status for cell in found.cells] == [Status.ANSWERED, Status.FAILED]
+    assert "404" in found.cells[1].answer.error
+    assert found.cells[0].answer.input_tokens == 100
+
+
+def run(served: Server, *arguments: str | Path) -> Ended:
+    """The command line against the server under test."""
+    return box_review("compare", *arguments, BOX_REVIEW_URL=served.url, BOX_REVIEW_API_KEY=served.address.api_key)
+
+
+def test_command_line_prints_what_it_is_asked_for_and_exits_by_what_came_of_it(served: Server, beside: Path) -> None:
+    (beside / "spec.yml").write_text(json.dumps(spec("first", count=2)))
+    done = run(served, beside / "spec.yml", "--out", beside / "out")
+    assert done.code == 0, done.err
+    assert "exact_match ↑" in done.out
+    assert "2/2 " in done.err
+    quiet = run(served, beside / "spec.yml", "--out", beside / "out", "--format", "json", "--quiet")
+    assert (json.loads(quiet.out)["known_before"], quiet.err) == (2, "")
+    (beside / "bad.yml").write_text("models: 1\n")
+    bad = run(served, beside / "bad.yml")
+    assert (bad.code, bad.out) == (2, "")
+    assert "bad.yml: models: " in bad.err
+    assert "Traceback" not in bad.err
+    (beside / "dear.yml").write_text(json.dumps(spec("dear", count=3)))
+    short = run(served, beside / "dear.yml", "--out", beside / "dear", "--budget", "1", "--at-once", "1")
+    assert (short.code, "2 of 3 cells were not run" in short.out) == (3, True)
+
+
+def test_server_that_is_not_there_is_one_sentence(beside: Path) -> None:
+    (beside / "spec.yml").write_text(json.dumps(spec("first")))
+    done = box_review("compare", beside / "spec.yml", "--out", beside / "o", BOX_REVIEW_URL="http://127.0.0.1:9", BOX_REVIEW_API_KEY="x")
+    assert (done.code, done.out) == (3, "")
+    assert done.err.startswith("box-review: no answer from the server at http://127.0.0.1:9: ")
+
+
+def test_killed_in_the_middle_it_goes_on_without_repeating_a_finished_cell(served: Server, models: ModelServer, beside: Path) -> None:
+    given = spec("first", count=8) | {"models": [{"id": "one", "model": "openai/one"}, {"id": "two", "model": "openai/two"}]}
+    given["setup"]["commands"] = ["date +%s%N > made-at"]  # never the same again
+    (beside / "spec.yml").write_text(json.dumps(given))
+    out, asked_before = beside / "out", len(models.asked)
+    environment = {**os.environ, "BOX_REVIEW_URL": served.url, "BOX_REVIEW_API_KEY": served.address.api_key}
+    argv = [sys.executable, "-m", "box_review", "compare", beside / "spec.yml", "--out", out, "--at-once", "2"]
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        ends = time.monotonic() + 30
+        while len(list(out.glob("answers/*.json"))) < 4 and time.monotonic() < ends:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    finished = {path.name: path.read_bytes() for path in out.glob("answers/*.json")}
+    assert 4 <= len(finished) < 16
+    boxes = Boxes(served.address)
+    assert boxes.list()  # of cells that were at work
+    done = run(served, beside / "spec.yml", "--out", out, "--format", "json", "--quiet")
+    found = Comparison.model_validate_json(done.out)
+    assert (found.known_before, found.complete) == (len(finished), True)
+    asked = Counter((asked.model, number(asked)) for asked in models.asked[asked_before:])
+    kept = [cell for cell in found.cells if f"{cell.answer.key}.json" in finished]
+    assert len(kept) == len(finished)
+    assert {asked[cell.model, cell.input.removeprefix("i")] for cell in kept} == {1}
+    assert all((out / "answers" / name).read_bytes() == data for name, data in finished.items())
+    assert boxes.list() == []
+    where = {"base_url": served.url, "api_key": served.address.api_key}
+    assert upstash_box.Box.delete_snapshots(**where)["deleted"] == 0
+
+
+def number(asked: Asked) -> str:
+    """The number that a request of a comparison is about."""
+    return asked.said.partition("Number ")[2].partition(" ")[0]
+
+
+def test_two_comparisons_in_one_folder_at_once_are_refused(served: Server, beside: Path) -> None:
+    (beside / "spec.yml").write_text(json.dumps(spec("first", count=1, setup={"files": {"agent.py": "agent.py"}, "commands": ["sleep 3"]})))
+    environment = {**os.environ, "BOX_REVIEW_URL": served.url, "BOX_REVIEW_API_KEY": served.address.api_key}
+    argv = [sys.executable, "-m", "box_review", "compare", beside / "spec.yml", "--out", beside / "out", "--quiet"]
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE) as first:
+        while not (beside / "out" / ".lock").exists():
+            time.sleep(0.01)
+        time.sleep(0.3)
+        second = run(served, beside / "spec.yml", "--out", beside / "out")
+        assert (second.code, "another comparison works in" in second.err) == (2, True)
+        first.communicate(timeout=30)
+    assert first.returncode == 0
+
+
+def test_interrupted_it_leaves_no_box_behind(served: Server, models: ModelServer, beside: Path) -> None:
+    given = spec("first", count=6) | {"models": [{"id": "one", "model": "openai/slow"}]}
+    (beside / "spec.yml").write_text(json.dumps(given))
+    environment = {**os.environ, "BOX_REVIEW_URL": served.url, "BOX_REVIEW_API_KEY": served.address.api_key}
+    argv = [sys.executable, "-m", "box_review", "compare", beside / "spec.yml", "--out", beside / "out", "--at-once", "2"]
+    before = len(models.asked)
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        while len(models.asked) == before:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert Boxes(served.address).list() == []
