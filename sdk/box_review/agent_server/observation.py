@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import secrets
 from collections.abc import Callable, Mapping
@@ -58,10 +59,11 @@ def _text(body: Body, limit: int) -> str:
     if isinstance(body, str):
         return _cut(body, limit)
     if isinstance(body, bytes | bytearray | memoryview):
-        try:
-            return _cut(bytes(body[: limit + 4]).decode("utf-8", "strict" if len(body) <= limit else "ignore"), limit, len(body))
+        try:  # a letter that is cut in two at the end is no sign of anything
+            text = codecs.getincrementaldecoder("utf-8")().decode(bytes(body[:limit]), final=len(body) <= limit)
         except UnicodeDecodeError:
-            return f"[{len(body)} bytes that are no text]"
+            text = "\0"
+        return f"[{len(body)} bytes that are no text]" if "\0" in text else _cut(text, limit, len(body))
     return _cut(json.dumps(body, ensure_ascii=False, default=str)[: limit * 2], limit)
 
 

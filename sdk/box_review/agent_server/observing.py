@@ -6,13 +6,13 @@ import atexit
 import random
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from box_review.agent_server.observation import Body, Observation, told
-from box_review.agent_server.outbox import Deliver, Outbox
+from box_review.agent_server.outbox import MOST_OF_TENANT, Deliver, Outbox
 
 MOST_WAITING = 10_000
 MOST_BYTES = 64 << 20
@@ -45,6 +45,8 @@ class Observer:
         self._waiting: deque[tuple[str, Observation, int]] = deque()
         self._outbox = Outbox(deliver)
         self._bytes = self._taken = self._dropped = self._skipped = 0
+        self._of: Counter[str] = Counter()  # how many wait of each tenant
+        self._counting = threading.Lock()
         self._error = ""
         self._wanted, self._rested = threading.Event(), threading.Event()
         self._closed = False
@@ -65,12 +67,15 @@ class Observer:
             self._skipped += 1
             return False
         size = _size(request) + _size(response)
-        if len(self._waiting) >= MOST_WAITING or self._bytes + size > MOST_BYTES:
-            self._dropped += 1
-            return False
-        self._bytes += size
-        self._waiting.append((tenant, Observation(request, response, metadata or {}), size))
-        self._taken += 1
+        with self._counting:
+            room = len(self._waiting) < MOST_WAITING and self._bytes + size <= MOST_BYTES and self._of[tenant] < MOST_OF_TENANT
+            if not room:
+                self._dropped += 1
+                return False
+            self._bytes += size
+            self._taken += 1
+            self._of[tenant] += 1
+            self._waiting.append((tenant, Observation(request, response, metadata or {}), size))
         if self._thread is None:
             self._start()
         return True
@@ -123,7 +128,11 @@ class Observer:
             self._rested.set()
 
     def _put_out(self, tenant: str, observation: Observation, size: int) -> None:
-        self._bytes -= size
+        with self._counting:
+            self._bytes -= size
+            self._of[tenant] -= 1
+            if not self._of[tenant]:
+                del self._of[tenant]
         try:
             self._outbox.add(tenant, told(observation, self._redact))
         except Exception as error:

@@ -78,12 +78,16 @@ class Outbox:
             lane.not_before = 0.0
 
     def carry(self, stop: Callable[[], bool]) -> None:
-        """Deliver what is due, until nothing is or `stop` says so."""
-        for tenant, lane in list(self._lanes.items()):
-            while lane.batches and lane.not_before <= time.monotonic() and not stop():
-                self._try(tenant, lane)
-            if not lane.batches:
-                self._lanes.pop(tenant)
+        """Deliver what is due, until nothing is or `stop` says so: a batch of each tenant in turn."""
+        due = True
+        while due and not stop():
+            due = False
+            for tenant, lane in list(self._lanes.items()):
+                if lane.batches and lane.not_before <= time.monotonic() and not stop():
+                    self._try(tenant, lane)
+                    due = True
+                if not lane.batches:
+                    self._lanes.pop(tenant)
 
     def _try(self, tenant: str, lane: _Lane) -> None:
         batch = lane.batches[0]

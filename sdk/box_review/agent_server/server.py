@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -26,13 +27,15 @@ from box_review.agent_server.outbox import Refused
 from box_review.agent_server.tenant_box import MemoryBroken, MemoryFull, Setup, TenantBox
 from box_review.boxes import Boxes
 from box_review.client import Address
-from box_review.errors import InputError
+from box_review.errors import InputError, ServerUnavailable
 from box_review.sanitize import visible
 
 DIGEST_AT = 20
 """Observations of a tenant that are delivered before they are digested; what is left over is digested by `close`, `freeze` and `digest`."""
 
 _ENTRIES = TypeAdapter(list[Remembered])
+_DIGEST_S = 600.0
+_DIGESTS_AT_ONCE = 2
 _MOST_QUESTION_BYTES = 60_000
 
 
@@ -61,6 +64,8 @@ class AgentServers:
     Args:
         address: of the server that holds the boxes; None for that of the environment.
         harness, model, more: see `Setup`. Without a harness there is a memory and no agent; it learns what was said in so many words.
+        digest: who makes a memory of what was observed: the tenant's `agent`, or nobody but the `words` of the tenant, without a model.
+            By default the agent where there is one.
         sample, redact: see `Observer`.
     """
 
@@ -70,18 +75,25 @@ class AgentServers:
         harness: str | None = None,
         model: str = "",
         address: Address | None = None,
+        digest: Literal["agent", "words"] | None = None,
         sample: float = 1.0,
         redact: Callable[[str], str] | None = None,
         **more: Any,
     ) -> None:
         if harness and not model:
             raise InputError(f"harness {harness} needs a model; name one, or leave both out for a memory without an agent")
+        if digest not in {"agent", "words", None} or (digest == "agent" and not harness):
+            raise InputError(f"digest is 'agent', which needs a harness, or 'words', not {digest!r}")
+        if not 0.0 <= sample <= 1.0:
+            raise InputError(f"sample is a share from 0 to 1, not {sample}")
         try:
             self.setup = Setup(harness, model, **more)
         except TypeError as error:
             raise InputError(f"an agent server does not know {', '.join(sorted(more))}: {error}") from error
+        self.digests_by_agent = bool(harness) and digest != "words"
         self._boxes = Boxes(address)
         self.observer = Observer(self._deliver, sample=sample, redact=redact)
+        self._digests = ThreadPoolExecutor(_DIGESTS_AT_ONCE, "box-review-digest")
         self._servers: dict[str, AgentServer] = {}
         self._making = threading.Lock()
 
@@ -106,9 +118,16 @@ class AgentServers:
         except (InputError, MemoryFull) as error:
             raise Refused(str(error)) from error
 
+    def in_background(self, work: Callable[[], None]) -> None:
+        """Do something that nobody waits for, and that may take as long as a model does."""
+        with contextlib.suppress(RuntimeError):  # it was closed meanwhile; what waits in a box is digested another time
+            self._digests.submit(work)
+
     def close(self, timeout_s: float = 10.0) -> bool:
         """Deliver what was observed and end; False if some of it was lost. Boxes freeze by themselves."""
-        return self.observer.close(timeout_s)
+        delivered = self.observer.close(timeout_s)
+        self._digests.shutdown(wait=True, cancel_futures=True)
+        return delivered
 
     def __enter__(self) -> Self:
         return self
@@ -134,6 +153,8 @@ class AgentServer:
         self._version, self._entries = "", list[Remembered]()
         self._looking, self._digesting = threading.Lock(), threading.Lock()
         self._undigested = 0
+        self.digest_error = ""
+        """Why the last digest that nobody waited for came to nothing; empty if it did not."""
         if self._own:
             self._among._servers[tenant] = self
 
@@ -155,8 +176,8 @@ class AgentServer:
 
         Raises:
             InputError: the question is empty or too long.
-            MemoryBroken: its memory cannot be read.
-            BoxError: the server cannot be reached, or the agent failed.
+            ServerUnavailable: the server cannot be reached, or (MemoryBroken) the memory cannot be read.
+            BoxError: the agent failed.
         """
         if not question.strip() or len(question.encode("utf-8", "replace")) > _MOST_QUESTION_BYTES:
             raise InputError(f"a question has 1 to {_MOST_QUESTION_BYTES} bytes")
@@ -179,13 +200,13 @@ class AgentServer:
         )
 
     def recall(self, question: str, max_tokens: int = MOST_TOKENS) -> list[Remembered]:
-        """What of the memory fits a question, best first. Raises MemoryBroken, BoxError."""
+        """What of the memory fits a question, best first. Raises ServerUnavailable, BoxError."""
         with self._looking:
             self._look()
             return self._recall.find(question, max_tokens)
 
     def memory(self) -> list[Remembered]:
-        """All that is remembered, oldest first; what no longer holds has an `until`. Raises MemoryBroken, BoxError."""
+        """All that is remembered, oldest first; what no longer holds has an `until`. Raises ServerUnavailable, BoxError."""
         with self._looking:
             self._look()
             return list(self._entries)
@@ -202,7 +223,7 @@ class AgentServer:
         self._recall, self._version = Recall(self._entries), str(found.get("version", ""))
 
     def learn(self, text: str, *, kind: Literal["fact", "preference"] = "fact", about: str = "", source: str = "by hand") -> Remembered:
-        """Remember something that somebody says. Raises InputError, MemoryBroken, BoxError."""
+        """Remember something that somebody says. Raises InputError, ServerUnavailable, BoxError."""
         if not visible(text).strip():
             raise InputError("there is nothing to remember in an empty text")
         return Remembered.model_validate(self._box.remember("learn", kind=kind, text=text[:2000], about=about, source=source))
@@ -222,20 +243,20 @@ class AgentServer:
         return [{str(name): str(value) for name, value in change.items()} for change in self._box.remember("log", limit=limit)["changes"]]
 
     def take(self, batch: str, observations: Sequence[Mapping[str, Any]]) -> None:
-        """Put a batch of observations into the box, and digest when enough are there. Raises MemoryFull, MemoryBroken, BoxError."""
+        """Put a batch of observations into the box, and digest when enough are there. Raises MemoryFull, ServerUnavailable, BoxError."""
         self._box.remember("add", batch=batch, observations=list(observations))
         self._undigested += len(observations)
-        if self._undigested >= DIGEST_AT:
-            self.digest()
+        if self._undigested >= DIGEST_AT and not self._digesting.locked():
+            self._among.in_background(self._digest_if_it_can)
 
-    def digest(self, *, timeout_s: float = 600.0) -> int:
+    def digest(self, *, timeout_s: float = _DIGEST_S) -> int:
         """Learn from all that was delivered; returns how much was. With a model the tenant's agent does it, apart from its session.
 
-        An agent that fails leaves the observations where they are, for the next time. Raises MemoryBroken, BoxError.
+        An agent that fails leaves the observations where they are, for the next time. Raises ServerUnavailable, BoxError.
         """
         with self._digesting:
-            self._undigested = 0
-            if self._among.setup.harness is None:
+            self._undigested, self.digest_error = 0, ""
+            if not self._among.digests_by_agent:
                 return int(self._box.remember("digest")["learned"])
             learned = 0
             while (waiting := self._box.remember("pending"))["batches"]:
@@ -248,10 +269,19 @@ class AgentServer:
             return learned
 
     def freeze(self, *, timeout_s: float = 30.0) -> None:
-        """Deliver and digest what was observed, then freeze the box to disk. Any later use wakes it. Raises MemoryBroken, BoxError."""
+        """Deliver and digest what was observed, then freeze the box to disk. Any later use wakes it. Raises BoxError.
+
+        What cannot be digested now waits in the box.
+        """
         self._among.observer.flush(timeout_s)
-        self.digest()
+        self._digest_if_it_can(timeout_s)
         self._box.box().pause()
+
+    def _digest_if_it_can(self, timeout_s: float = _DIGEST_S) -> None:
+        try:
+            self.digest(timeout_s=timeout_s)
+        except (BoxError, ServerUnavailable) as error:
+            self.digest_error = str(error)
 
     @property
     def counts(self) -> Counts:
@@ -261,8 +291,7 @@ class AgentServer:
     def close(self, timeout_s: float = 10.0) -> bool:
         """Deliver what was observed, and digest it; False if some of it was lost. The box stays, and freezes by itself."""
         delivered = self._among.observer.flush(timeout_s)
-        with contextlib.suppress(BoxError, MemoryBroken):  # it waits in the box
-            self.digest(timeout_s=timeout_s)
+        self._digest_if_it_can(timeout_s)
         return self._among.close(timeout_s) and delivered if self._own else delivered
 
     def __enter__(self) -> Self:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
+import httpx
 from upstash_box import BoxError
 
 from box_review.boxes import Box, Boxes
@@ -28,6 +29,8 @@ _MISSING = 97
 _INLINE_BYTES = 60_000
 _MOST_ANSWER = 8 << 20
 _BUSY = 409
+_AWAY = 503
+_STARTING_S = 15.0
 _BUSY_S = 0.25
 
 
@@ -88,10 +91,18 @@ class TenantBox:
         self._finding = threading.Lock()
 
     def box(self) -> Box:
-        """Its box, found or made. Raises BoxError."""
+        """Its box, found or made; waits for a server that is just starting. Raises ServerUnavailable, BoxError."""
         with self._finding:
-            if self._box is None:
-                self._box = self._find() or self._make()
+            ends = time.monotonic() + _STARTING_S
+            while self._box is None:
+                try:
+                    self._box = self._find() or self._make()
+                except httpx.HTTPError as error:  # the official client lets these pass where it makes boxes
+                    raise ServerUnavailable(f"the server that holds the box of {self.name} cannot be reached: {error}") from error
+                except BoxError as error:
+                    if error.status_code != _AWAY or time.monotonic() > ends:
+                        raise
+                    time.sleep(_BUSY_S)
             return self._box
 
     def _find(self) -> Box | None:

@@ -170,7 +170,9 @@ def _rendered(entry: Entry) -> Iterator[str]:
 def parse(kind: str, text: str, now: str) -> list[Entry]:
     """Read a file back, also after somebody edited it: a text without a heading becomes an entry of its own."""
     entries: list[Entry] = []
-    ident, words, fields = "", [], {}  # type: str, list[str], dict[str, list[str]]
+    ident = ""
+    words: list[str] = []
+    fields: dict[str, list[str]] = {}
 
     def end() -> None:
         if said := line(" ".join(words)):

@@ -1,0 +1,1 @@
+"""Agent servers: memory, observing, asking."""
