@@ -7,9 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,9 @@ if model == "second": said = "made up" if number == 5 else said
 if model == "worse": said = "made up" if number % 2 else said
 if model == "half" and number % 2: sys.exit("it broke")
 if model == "hostile": said = "<script>alert(1)</script>\\x1b[31m\\x00\\u202e" * 3 + said
-if model == "huge": said = "word " * 2_000_000
+if model == "huge":
+    for _ in range(20): print("event: text\\ndata: " + json.dumps({"text": "word " * 100_000}) + "\\n", flush=True)
+    sys.exit()
 if model == "dear": cost = 1.0
 if model == "files": said = open("given.txt").read() + open("base.txt").read()
 print("event: done\\ndata: " + json.dumps({"output": said, "total_cost_usd": cost, "input_tokens": 7, "output_tokens": 3}) + "\\n\\n")
@@ -54,7 +57,7 @@ print("event: done\\ndata: " + json.dumps({"output": json.dumps({"grades": grade
 
 @pytest.fixture(scope="module")
 def models() -> Iterator[ModelServer]:
-    with ModelServer(lambda asked: Step(text="ok", delay_s=0.3)) as server:
+    with ModelServer(lambda asked: Step(text="ok", delay_s=0.05)) as server:
         yield server
 
 
@@ -158,11 +161,12 @@ def test_model_that_fails_on_half_the_cells_is_named_for_each_and_stops_nobody(s
 
 
 def test_budget_is_for_all_cells_and_those_not_run_are_said(served: Server, beside: Path) -> None:
-    found = compare(spec("dear", count=6), folder=beside, out=beside / "out", address=served.address, budget_usd=2.5, at_once=1)
+    given = spec("dear", count=6, setup={"files": {"agent.py": "agent.py"}, "commands": ["date +%s%N > made-at"]})
+    found = compare(given, folder=beside, out=beside / "out", address=served.address, budget_usd=2.5, at_once=1)
     assert statuses(found)["dear"] == {Status.ANSWERED: 3, Status.NOT_RUN: 3}
     assert not found.complete
     assert any("3 of 6 cells were not run: the budget of 2.5 USD" in note for note in found.notes)
-    more = compare(spec("dear", count=6), folder=beside, out=beside / "out", address=served.address, budget_usd=10)
+    more = compare(given, folder=beside, out=beside / "out", address=served.address, budget_usd=10)
     assert (statuses(more)["dear"], more.known_before) == ({Status.ANSWERED: 6}, 3)
 
 
@@ -231,7 +235,7 @@ def test_model_that_its_provider_does_not_know_fails_alone(served: Server, model
         models.script = before
     assert [cell.answer.status for cell in found.cells] == [Status.ANSWERED, Status.FAILED]
     assert "404" in found.cells[1].answer.error
-    assert found.cells[0].answer.input_tokens == 100
+    assert (found.models[0].input_tokens, found.models[0].cached_input_tokens, found.models[0].output_tokens) == (90, 10, 20)
 
 
 def run(served: Server, *arguments: str | Path) -> Ended:
@@ -268,29 +272,41 @@ def test_killed_in_the_middle_it_goes_on_without_repeating_a_finished_cell(serve
     given = spec("first", count=8) | {"models": [{"id": "one", "model": "openai/one"}, {"id": "two", "model": "openai/two"}]}
     given["setup"]["commands"] = ["date +%s%N > made-at"]  # never the same again
     (beside / "spec.yml").write_text(json.dumps(given))
-    out, asked_before = beside / "out", len(models.asked)
+    out, asked_before, script, killed = beside / "out", len(models.asked), models.script, threading.Event()
+
+    def hold(asked: Asked) -> Step:  # from the fifth request on, until the comparison is dead
+        return Step(text="ok") if len(models.asked) - asked_before <= 4 or killed.wait(30) else Step(status=500)
+
     environment = {**os.environ, "BOX_REVIEW_URL": served.url, "BOX_REVIEW_API_KEY": served.address.api_key}
     argv = [sys.executable, "-m", "box_review", "compare", beside / "spec.yml", "--out", out, "--at-once", "2"]
+    models.script = hold
     with subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        ends = time.monotonic() + 30
-        while len(list(out.glob("answers/*.json"))) < 4 and time.monotonic() < ends:
-            time.sleep(0.01)
+        until(lambda: len(list(out.glob("answers/*.json"))) == 4 and len(models.asked) - asked_before == 6)
         process.send_signal(signal.SIGKILL)
     finished = {path.name: path.read_bytes() for path in out.glob("answers/*.json")}
-    assert 4 <= len(finished) < 16
     boxes = Boxes(served.address)
-    assert boxes.list()  # of cells that were at work
+    assert len(boxes.list()) == 2  # of the cells that were at work
+    models.script = script
+    killed.set()
     done = run(served, beside / "spec.yml", "--out", out, "--format", "json", "--quiet")
     found = Comparison.model_validate_json(done.out)
-    assert (found.known_before, found.complete) == (len(finished), True)
+    assert (found.known_before, found.complete) == (4, True)
     asked = Counter((asked.model, number(asked)) for asked in models.asked[asked_before:])
     kept = [cell for cell in found.cells if f"{cell.answer.key}.json" in finished]
-    assert len(kept) == len(finished)
+    assert len(kept) == 4
     assert {asked[cell.model, cell.input.removeprefix("i")] for cell in kept} == {1}
     assert all((out / "answers" / name).read_bytes() == data for name, data in finished.items())
     assert boxes.list() == []
     where = {"base_url": served.url, "api_key": served.address.api_key}
     assert upstash_box.Box.delete_snapshots(**where)["deleted"] == 0
+
+
+def until(happened: Callable[[], bool], patience_s: float = 40) -> None:
+    """Wait for something."""
+    ends = time.monotonic() + patience_s
+    while not happened():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
 
 
 def number(asked: Asked) -> str:
@@ -303,9 +319,7 @@ def test_two_comparisons_in_one_folder_at_once_are_refused(served: Server, besid
     environment = {**os.environ, "BOX_REVIEW_URL": served.url, "BOX_REVIEW_API_KEY": served.address.api_key}
     argv = [sys.executable, "-m", "box_review", "compare", beside / "spec.yml", "--out", beside / "out", "--quiet"]
     with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE) as first:
-        while not (beside / "out" / ".lock").exists():
-            time.sleep(0.01)
-        time.sleep(0.3)
+        until(lambda: bool(Boxes(served.address).list()))  # it makes its base, which takes three seconds
         second = run(served, beside / "spec.yml", "--out", beside / "out")
         assert (second.code, "another comparison works in" in second.err) == (2, True)
         first.communicate(timeout=30)
@@ -319,8 +333,7 @@ def test_interrupted_it_leaves_no_box_behind(served: Server, models: ModelServer
     argv = [sys.executable, "-m", "box_review", "compare", beside / "spec.yml", "--out", beside / "out", "--at-once", "2"]
     before = len(models.asked)
     with subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        while len(models.asked) == before:
-            time.sleep(0.01)
+        until(lambda: len(models.asked) > before)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130

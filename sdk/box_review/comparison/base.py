@@ -44,7 +44,7 @@ class Kept(BaseModel):
 def ground(plan: Plan, address: Address, store: Store) -> Iterator[Ground]:
     """The snapshot to start from. A killed comparison's is taken up, and what else it left is removed.
 
-    It is deleted when the comparison has come to its end; after an interruption it stays for the next start.
+    It stays on the server until `done_with`, so that what is interrupted, or short of budget, can go on from the same contents.
 
     Raises:
         InputError: a command of the set-up fails, or the server has no such harness.
@@ -59,7 +59,11 @@ def ground(plan: Plan, address: Address, store: Store) -> Iterator[Ground]:
         raise _said(error, address) from error
     spec = plan.spec
     yield Ground(boxes, store.label, snapshot_id, digest, spec.network, spec.timeout_s, spec.retries)
-    _forget(snapshot_id, address)
+
+
+def done_with(ready: Ground, address: Address, store: Store) -> None:
+    """Delete the snapshot: every cell has been run."""
+    _forget(ready.snapshot_id, address)
     (store.folder / "base" / "kept.json").unlink(missing_ok=True)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from box_review.client import Address
 from box_review.comparison import panel
 from box_review.comparison.answer import Answer, Status
-from box_review.comparison.base import ground
+from box_review.comparison.base import done_with, ground
 from box_review.comparison.budget import Budget
 from box_review.comparison.execution import Desk, Step, Watcher
 from box_review.comparison.judging import JudgeDesk
@@ -97,10 +97,17 @@ def compare_plan(plan: Plan, wish: Wish) -> Comparison:
     scorers = [scorer(score, plan.folder) for score in plan.spec.scores]
     judges = JudgeDesk.of(plan.spec)
     store = Store(wish.out)
-    with store.turn(), _address(wish) as address, ground(plan, address, store) as ready:
+    with (
+        contextlib.closing(judges) if judges else contextlib.nullcontext(),
+        store.turn(),
+        _address(wish) as address,
+        ground(plan, address, store) as ready,
+    ):
         desk = Desk(ready, store, Budget(plan.spec.budget_usd, plan.spec.at_once), plan.spec.at_once, wish.watch, wish.again)
         comparison = _Work(plan, desk, scorers, judges).done()
         write_reports(comparison, store)
+        if not any(model.not_run for model in comparison.models):
+            done_with(ready, address, store)
         return comparison
 
 

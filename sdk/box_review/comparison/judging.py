@@ -52,7 +52,7 @@ class JudgeDesk:
 
     def __init__(self, api: JudgeApi, api_key: str) -> None:
         self._api = api
-        self._client = _client(api, api_key)
+        self._openai, self._client = _clients(api, api_key)
         self._metrics: Any = importlib.import_module("autoevals.ragas")
 
     @classmethod
@@ -67,6 +67,10 @@ class JudgeDesk:
             return cls(spec.judge_api, os.environ[name] if name else "none")
         except ImportError as error:
             raise InputError(f"{INSTALL} ({error})") from error
+
+    def close(self) -> None:
+        """End its connections."""
+        self._openai.close()
 
     def mark(self, score: ScoreSpec, answer: str, case: Case, store: Store) -> Mark:
         """What the judge says of an answer; what it has said before is not asked again. An error is the mark's."""
@@ -113,8 +117,8 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _client(api: JudgeApi, api_key: str) -> Any:
-    """A client of autoevals around one of ours: it asks `base_url` alone, by chat completions, and gives up by itself."""
+def _clients(api: JudgeApi, api_key: str) -> tuple[Any, Any]:
+    """A client of ours, and one of autoevals around it: it asks `base_url` alone, by chat completions, and gives up by itself."""
     openai: Any = importlib.import_module("openai")
     llm: Any = importlib.import_module("autoevals.oai").LLMClient
     ours = openai.OpenAI(
@@ -130,7 +134,7 @@ def _client(api: JudgeApi, api_key: str) -> Any:
 
     client = llm(openai=ours, complete=complete)  # with a function of its own it is not wrapped for anybody's tracing
     client.complete, client.RateLimitError = complete, _NeverRaised
-    return client
+    return ours, client
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:

@@ -89,6 +89,7 @@ class ModelResult(BaseModel):
     failed: int
     not_run: int
     input_tokens: int
+    cached_input_tokens: int
     output_tokens: int
     cost_usd: float
     seconds_p50: float | None

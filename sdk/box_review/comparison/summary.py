@@ -137,6 +137,7 @@ def of_model(agent: Agent, cells: Sequence[CellResult]) -> ModelResult:
         failed=counts[Status.FAILED],
         not_run=counts[Status.NOT_RUN],
         input_tokens=sum(answer.input_tokens for answer in answers),
+        cached_input_tokens=sum(answer.cached_input_tokens for answer in answers),
         output_tokens=sum(answer.output_tokens for answer in answers),
         cost_usd=round(sum(answer.cost_usd for answer in answers), 6),
         seconds_p50=_quantile(seconds, 0.5),
