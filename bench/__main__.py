@@ -1,4 +1,4 @@
-"""`python -m bench [boxes] [api] [soak] [gateway] [reviews] [pulls] [webhooks]`: all by default."""
+"""`python -m bench [boxes] [api] [soak] [gateway] [reviews] [pulls] [webhooks] [knowledge] [agent_servers] [memory]`: all by default."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from bench import api, boxes, gateway, pulls, reviews, soak, webhooks
+from bench import agent_servers, api, boxes, gateway, knowledge, memory, pulls, reviews, soak, webhooks
 
 PARTS = {
     "boxes": boxes.run,
@@ -20,6 +20,9 @@ PARTS = {
     "reviews": reviews.run,
     "pulls": pulls.run,
     "webhooks": webhooks.run,
+    "knowledge": knowledge.run,
+    "agent_servers": agent_servers.run,
+    "memory": memory.run,
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import time
@@ -60,14 +59,12 @@ def is_draft(path: str) -> bool:
 
 
 def write(folder: Path, path: str, value: BaseModel) -> None:
-    """Put a file in its place, whole or not at all."""
+    """Put a file in its place, whole or not at all. It need not reach the disk: what is committed does, and it is restored from there."""
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = target.parent / f"{_DRAFT}{target.name}"
     with draft.open("w", encoding="utf-8") as file:
         file.write(for_json(value.model_dump_json(indent=2, exclude_defaults=True)) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
     draft.replace(target)
 
 

@@ -20,7 +20,7 @@ from bot.knowledge.history import Deed, History
 from bot.knowledge.lock import Lock, check_place
 from bot.knowledge.shelf import Shelf
 
-TIDY_EVERY = 500
+TIDY_EVERY = 50
 log = structlog.get_logger()
 
 
@@ -117,6 +117,7 @@ class Store:
                 files.write(self.folder, files.path_of(entry), entry)
             if revoked is not None:
                 files.write(self.folder, f"{scope}/{files.REVOKED}", RevokedList(revoked=revoked))
+            before = self._history.head()
             head = self._history.commit(paths, deed, hold)
         except BaseException:
             # Nobody was told that it is kept, so it is not: a full disk or a git that fails leaves what was there.
@@ -127,7 +128,8 @@ class Store:
         self._kept += 1
         with self._memory:
             self._put(entries, scope, revoked)
-            self._seen = head
+            if before == self._seen:  # else a person has committed meanwhile, which the next who looks takes up
+                self._seen = head
 
     @property
     def _pending(self) -> Path:
@@ -147,7 +149,6 @@ class Store:
                     self._put_right(hold)
                     self._catch_up(hold)
                     self._settle(Writing(self, hold))
-                    self._tidy(hold)
                 self._lock = lock
             return self._lock
 

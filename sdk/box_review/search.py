@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 _WORD = re.compile(r"\w+")
 _MOST_WORDS = 64
+_MANY = 1000
 # Words that stand in nearly every question; SQLite weighs them little, but looks at every text that has one.
 _COMMON_WORDS = """
 a an and are as at be but by can did do does for from had has have how i if in is it its me my of on or our shall should so that the their
@@ -65,16 +66,28 @@ class Index:
         words = _words(question)
         if not words:
             return []
-        query = " OR ".join(f'"{word}"' for word in words)  # quoted, so that nothing in it is an operator
         with self._lock:
-            found = self._database.execute(
-                "SELECT id, bm25(texts) FROM texts WHERE texts MATCH ? ORDER BY 2, rowid LIMIT ?", (query, limit)
-            )
-            return [Hit(ident, -score) for ident, score in found]
+            telling = self._telling(words)
+            found = self._best(telling, limit)
+            return found if len(found) >= limit or telling == words else self._best(words, limit)
 
     def close(self) -> None:
         """Gives the memory back."""
         self._database.close()
+
+    def _telling(self, words: list[str]) -> list[str]:
+        """Without words of more than half of many texts: BM25 gives them no weight, but looks at every text that has one."""
+        if len(self) < _MANY:
+            return words
+        counted = "SELECT count(*) FROM (SELECT 1 FROM texts WHERE texts MATCH ? LIMIT ?)"
+        most = len(self) // 2
+        found = {word: self._database.execute(counted, (f'"{word}"', most + 1)).fetchone()[0] for word in words}
+        return [word for word in words if 0 < found[word] <= most] or words
+
+    def _best(self, words: list[str], limit: int) -> list[Hit]:
+        query = " OR ".join(f'"{word}"' for word in words)  # quoted, so that nothing in it is an operator
+        found = self._database.execute("SELECT id, bm25(texts) FROM texts WHERE texts MATCH ? ORDER BY 2, rowid LIMIT ?", (query, limit))
+        return [Hit(ident, -score) for ident, score in found]
 
     def _drop(self, ident: str) -> None:
         row = self._rows.pop(ident, None)

@@ -39,3 +39,11 @@ def test_any_text_can_be_kept_and_looked_for(text: str, question: str) -> None:
     index = Index([("a", text.encode("utf-8", "replace").decode())])
     index.find(question.encode("utf-8", "replace").decode(), 5)
     index.close()
+
+
+def test_word_of_most_texts_changes_neither_rank_nor_what_is_found() -> None:
+    index = Index((f"f{number}", f"The branch {number} sells {'apples' if number % 7 else 'pears'}.") for number in range(2000))
+    assert index.find("which branch is 1205?", 1)[0].id == "f1205"
+    assert index.find("branch 1205", 5)[0].id == "f1205"
+    assert len(index.find("branch 1205", 5)) == 5
+    assert len(index.find("branch", 5)) == 5

@@ -15,7 +15,9 @@ from box_review.knowledge import Entry, Proposal, Revocation
 
 from bot.errors import Refused
 from bot.knowledge import lock as locks
+from bot.knowledge import store as stores
 from bot.knowledge.desk import Desk, Person
+from bot.knowledge.history import Deed
 from bot.knowledge.lock import file_system
 from tests.bot.knowledge.writer import SCOPE
 
@@ -119,6 +121,30 @@ def test_half_a_file_is_set_aside_and_the_last_commit_restored(tmp_path: Path) -
     assert _desk(tmp_path).entry(ME, entry.id).text == TEXT
     [aside] = (tmp_path / "knowledge/.git/set-aside").iterdir()
     assert aside.read_text() == '{"id": "kn-'
+
+
+def test_index_that_a_power_cut_spoiled_is_made_anew(tmp_path: Path) -> None:
+    entry = _propose(_desk(tmp_path))
+    (tmp_path / "knowledge/.git/index").write_bytes(b"DIRC\0")
+    desk = _desk(tmp_path)
+    assert desk.entry(ME, entry.id).text == TEXT
+    _propose(desk, "The tests take 3 minutes.")
+    assert _git(tmp_path, "status", "--porcelain") == ""
+
+
+def test_commit_of_a_person_at_the_same_moment_is_not_lost(tmp_path: Path) -> None:
+    desk = _desk(tmp_path)
+    _propose(desk)
+    other = _propose(desk, "The tests take 3 minutes.")
+    with desk.store.changing() as writing:
+        _file(tmp_path, other).write_text(_file(tmp_path, other).read_text().replace("3 minutes", "4 minutes"))
+        _git(tmp_path, "commit", "-qam", "a person's word")
+        entry = writing.shelf(SCOPE).same(TEXT)
+        assert entry is not None
+        writing.keep(SCOPE, [entry.model_copy(update={"topic": "deploys"})], Deed("supported", (entry.id,)))
+    subjects = _git(tmp_path, "log", "--format=%s").splitlines()
+    assert subjects[:2] == [f"supported {entry.id}", "a person's word"]
+    assert (desk.entry(ME, other.id).text, desk.entry(ME, entry.id).topic) == ("The tests take 4 minutes.", "deploys")
 
 
 def test_file_that_is_gone_is_restored(tmp_path: Path) -> None:
@@ -229,14 +255,14 @@ def test_revocation_that_a_crash_cut_off_is_finished(tmp_path: Path) -> None:
     assert (again.state, [support.tenant for support in again.support]) == ("revoked", ["one", "three"])
 
 
-def test_objects_are_packed_before_they_are_many(tmp_path: Path) -> None:
+def test_objects_are_packed_before_they_are_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "TIDY_EVERY", 2)
     desk = _desk(tmp_path)
     _propose(desk)
     loose = tmp_path / "knowledge/.git/objects/17"
     loose.mkdir(exist_ok=True)
     for number in range(20):
         (loose / f"{number:038x}").touch(mode=0o400)
-    os.utime(loose, (1, 1))
-    assert _desk(tmp_path).entries(ME, None, 10)
+    _propose(desk, "The tests take 3 minutes.")
     assert list((tmp_path / "knowledge/.git/objects/pack").glob("*.pack"))
     assert _desk(tmp_path).entries(ME, None, 10)
