@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from box_review.errors import ConfigInvalid
+from box_review.review import DEFAULT_ROLES
 from box_review.side_by_side import Side
 
 from bot.errors import NoSuchReview
@@ -72,8 +73,11 @@ async def move(desk: Desk, state: PullState, remember: Remember) -> PullState:
         await _tell(desk, state.pull, state.comparison)
         state = state.model_copy(update={"comparison": state.comparison.model_copy(update={"told": True})})
         await remember(state)
-    for shadow in state.shadows:
-        state = state.with_round(await _moved(desk, state.pull, shadow))
+    before: Sequence[Round] = ()
+    while state.shadows != before:  # where one ends, another may begin
+        before = state.shadows
+        for shadow in await _whose_turn_it_is(desk, before):
+            state = state.with_round(await _moved(desk, state.pull, shadow))
     await remember(state)
     if state.comparison is None or not state.comparison.over:
         return state
@@ -91,10 +95,16 @@ async def _tell(desk: Desk, pull: PullRef, comparison: Comparison) -> None:
         log.warning("GitHub took no answer", reason=str(error))
 
 
+async def _whose_turn_it_is(desk: Desk, shadows: Sequence[Round]) -> list[Round]:
+    """The shadows that may move: one after the other where hosts have no room for more, so that none spends its time in the queue."""
+    left = [shadow for shadow in shadows if shadow.stage != "over"]
+    roles = max((len(shadow.wish.roles or shadow.config.roles or DEFAULT_ROLES) for shadow in left), default=1)
+    room = sum(host.capacity for host in await desk.reviews.hosts()) // roles
+    return [shadow for at, shadow in enumerate(left) if shadow.ended or at < max(1, room)]
+
+
 async def _moved(desk: Desk, pull: PullRef, shadow: Round) -> Round:
     """One model's round after what can be done for it now."""
-    if shadow.stage == "over":
-        return shadow
     if shadow.ended:
         with contextlib.suppress(NoSuchReview):
             await desk.reviews.cancel(shadow.review_id)
@@ -103,7 +113,7 @@ async def _moved(desk: Desk, pull: PullRef, shadow: Round) -> Round:
         await desk.pulls.bind(shadow.review_id, pull)
         job = Prepare(pull=pull, review_id=shadow.review_id)
         await enqueue(desk.pulls.redis, SLOW, PREPARE_JOB, job, f"github:prepare:{shadow.review_id}")
-        return shadow
+        return shadow if shadow.greeted else shadow.model_copy(update={"greeted": True, "began_at": time.time()})
     try:
         record = await desk.reviews.settled(shadow.review_id)
     except NoSuchReview:

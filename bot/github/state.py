@@ -129,7 +129,7 @@ class Comparison(ContractModel):
 
     Args:
         said: what asked for it.
-        shadows: one round for each model, without a check; all are of the same head, base and settings.
+        shadows: one round for each model, without a check; all are of the same head, base and settings. A greeted one had its turn.
         told: who asked has been told that it is under way.
     """
 

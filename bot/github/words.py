@@ -119,21 +119,28 @@ def comparing(comparison: Comparison, link: Callable[[str], str]) -> str:
     first, count = comparison.shadows[0], len(comparison.shadows)
     roles = ", ".join(first.wish.roles or first.config.roles or DEFAULT_ROLES)
     usd = first.config.budget_usd
-    bound = f"Each may cost {wording.dollars(usd)} at most, as the settings have it" if usd else "The settings set no budget"
-    watch = " · ".join(f"[{shadow.wish.model}]({link(shadow.review_id)})" for shadow in comparison.shadows if link(shadow.review_id))
-    said = f"{count} reviews of {inline_code(first.head_sha[:10])} run in the shadow, one for each model, as {roles}. {bound}."
-    rest = "Nothing of them is published but one comment that compares them. `/box cancel` stops them."
-    return f"{said} {rest}" + (f"\n\nWatch them: {watch}" if watch else "")
+    said = [
+        f"{count} reviews of {inline_code(first.head_sha[:10])} run in the shadow, one for each model, as {roles}.",
+        "As many run at a time as the hosts have room for.",
+        f"Each may cost {wording.dollars(usd)} at most, as the settings have it." if usd else "No budget is set for them (`budget_usd`).",
+        "Nothing of them is published but one comment that compares them, when the last has ended. `/box cancel` stops them.",
+    ]
+    watch = " · ".join(_links(comparison, link))
+    return " ".join(said) + (f"\n\nWatch them: {watch}" if watch else "")
 
 
 def compared(comparison: Comparison, sides: Sequence[Side], link: Callable[[str], str]) -> str:
     """The comment that compares models."""
-    first, said = comparison.shadows[0], comparison.said
-    head = f"### {len(sides)} models on {inline_code(first.head_sha[:10])}, side by side"
-    whole = [f"[{shadow.wish.model}]({link(shadow.review_id)})" for shadow in comparison.shadows if link(shadow.review_id)]
-    parts = [*(["The reviews: " + ", ".join(whole)] if whole else []), "nothing of them is published but this"]
-    last = f"<sub>@{said.author} asked for it · {' · '.join(parts)}</sub>"
-    return f"{marks.comparison(said.comment_id)}\n{head}\n\n{side_by_side.render(sides)}\n\n{last}"
+    said, head_sha = comparison.said, comparison.shadows[0].head_sha
+    head = f"### {len(sides)} models on {inline_code(head_sha[:10])}, side by side"
+    last = " · ".join([f"@{said.author} asked for it", *_links(comparison, link), "nothing else of these reviews is published"])
+    return f"{marks.comparison(said.comment_id)}\n{head}\n\n{side_by_side.render(sides)}\n\n<sub>{last}</sub>"
+
+
+def _links(comparison: Comparison, link: Callable[[str], str]) -> list[str]:
+    """The reviews, where they can be looked at."""
+    places = [(shadow.wish.model, link(shadow.review_id)) for shadow in comparison.shadows]
+    return [f"[{inline_code(model)}]({place})" for model, place in places if place]
 
 
 _STATES = {EarlierState.FIXED: "fixed", EarlierState.STILL_THERE: "still there", EarlierState.UNKNOWN: "not found again, not proven fixed"}

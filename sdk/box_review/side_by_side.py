@@ -144,8 +144,8 @@ def _holm(made: Sequence[Pair]) -> list[Pair]:
 
 
 def used(record: ReviewRecord) -> Usage:
-    """What all agents of a review took, also of one that was stopped."""
-    parts = _usages(record)
+    """What the reviewers took, who ask the model; also those of a review that was stopped. The jury's is not among it."""
+    parts = [role.usage for role in record.roles]
     return Usage(
         input_tokens=sum(part.input_tokens for part in parts),
         cached_input_tokens=sum(part.cached_input_tokens for part in parts),
@@ -155,14 +155,23 @@ def used(record: ReviewRecord) -> Usage:
 
 
 def cost(record: ReviewRecord) -> str:
-    """What a review cost; `unknown` and `at least` where tokens were used whose price is not known, or a reviewer ended early."""
-    priced = all(part.cost_usd > 0 or not part.input_tokens + part.cached_input_tokens + part.output_tokens for part in _usages(record))
-    known = priced and all(role.status is RoleStatus.COMPLETED for role in record.roles)
-    usd = used(record).cost_usd
+    """What the reviewers cost; `unknown` or `at least` where tokens have no price, or a reviewer ended early."""
+    known = all(_is_priced(role.usage) and role.status is RoleStatus.COMPLETED for role in record.roles)
+    return _dollars(used(record).cost_usd, known=known)
+
+
+def jury_cost(record: ReviewRecord) -> str:
+    """What the jury cost, in the same words."""
+    usage = record.jury.usage if record.jury else Usage()
+    return _dollars(usage.cost_usd, known=record.jury is not None and record.jury.status == "completed" and _is_priced(usage))
+
+
+def _is_priced(usage: Usage) -> bool:
+    """False where tokens were used and cost nothing: that is how a price that is not known comes here."""
+    return usage.cost_usd > 0 or not usage.input_tokens + usage.cached_input_tokens + usage.output_tokens
+
+
+def _dollars(usd: float, *, known: bool) -> str:
     if known:
         return wording.dollars(usd)
     return f"at least {wording.dollars(usd)}" if usd > 0 else "unknown"
-
-
-def _usages(record: ReviewRecord) -> list[Usage]:
-    return [*(role.usage for role in record.roles), *([record.jury.usage] if record.jury else [])]

@@ -8,7 +8,7 @@ import pytest
 from box_review.finding import Finding, Proof, ProofState, Severity
 from box_review.report.side_by_side import render
 from box_review.review import JuryReport, ReviewRecord, ReviewStatus, RoleReport, RoleStatus, Usage
-from box_review.side_by_side import Side, cost, pairs, problems
+from box_review.side_by_side import Side, cost, jury_cost, pairs, problems
 
 from tests.sdk.records import finding, record
 
@@ -135,17 +135,31 @@ def with_usages(*usages: Usage, jury: Usage | None = None, status: RoleStatus = 
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (with_usages(usage(10, 0.5), usage(10, 0.25), jury=usage(1, 0.05)), "0.80 USD"),
+        (with_usages(usage(10, 0.5), usage(10, 0.25), jury=usage(1, 0.05)), "0.75 USD"),
         (with_usages(usage(0, 0.0)), "0.00 USD"),
         (with_usages(usage(10, 0.0)), "unknown"),
         (with_usages(usage(10, 0.5), usage(10, 0.0)), "at least 0.50 USD"),
-        (with_usages(usage(10, 0.5), jury=usage(10, 0.0)), "at least 0.50 USD"),
         (with_usages(usage(0, 0.0), status=RoleStatus.FAILED), "unknown"),
     ],
-    ids=["all", "nothing used", "no price", "one price", "jury without a price", "ended early"],
+    ids=["all", "nothing used", "no price", "one price", "ended early"],
 )
 def test_cost_that_is_not_known_is_said_to_be(made: ReviewRecord, said: str) -> None:
     assert cost(made) == said
+
+
+@pytest.mark.parametrize(
+    ("jury", "said"), [(usage(1, 0.05), "0.05 USD"), (usage(1, 0.0), "unknown"), (Usage(), "0.00 USD"), (None, "unknown")],
+    ids=["priced", "no price", "no agent", "no jury"],
+)  # fmt: skip
+def test_cost_of_the_jury_is_told_beside(jury: Usage | None, said: str) -> None:
+    assert jury_cost(with_usages(usage(10, 0.5), jury=jury)) == said
+
+
+def test_one_reason_of_all_reviewers_is_told_once() -> None:
+    roles = tuple(RoleReport(role=role, status=RoleStatus.FAILED, error="no such model") for role in ("security", "quality"))
+    text = render([side("a"), side("b", roles=roles, status=ReviewStatus.FAILED)])
+    assert text.count("no such model") == 1
+    assert "- `b`: security failed, quality failed: no such model" in text
 
 
 def test_jury_of_a_model_that_is_compared_is_told() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from box_review.finding import Finding, ProofState, Severity
 from box_review.report import wording
 from box_review.review import ReviewRecord
 from box_review.sanitize import for_markdown, inline_code
-from box_review.side_by_side import SURE, Pair, Problem, Side, cost, pairs, problems, used
+from box_review.side_by_side import SURE, Pair, Problem, Side, cost, jury_cost, pairs, problems, used
 
 PROBLEMS_ROOM, LIST_ROOM = 20_000, 8_000
 """Characters for the list of all problems, and for each other list."""
@@ -24,7 +24,9 @@ def render(sides: Sequence[Side]) -> str:
         _table(sides, found),
         _listed(_troubles(sides)),
         *_told(sides, found),
-        *_folded(wording.plural(len(found), "problem") + ", and who found it", PROBLEMS_ROOM, (_problem(sides, one) for one in found)),
+        *_folded(
+            wording.plural(len(found), "problem") + ", and by whom it was found", PROBLEMS_ROOM, (_problem(sides, one) for one in found)
+        ),
         *_folded("Dropped by the jury", LIST_ROOM, _dropped(sides)),
         *_folded("Not covered", LIST_ROOM, _gaps(sides)),
     ]
@@ -46,6 +48,7 @@ def _table(sides: Sequence[Side], found: Sequence[Problem]) -> str:
         ("found by analyzers too", [_if(side, str(sum(bool(one.evidence) for one in side.findings))) for side in sides]),
         ("dropped by the jury", [_if(side, str(len(side.claims) - len(side.findings))) for side in sides]),
         ("cost", [_of_record(side, cost) for side in sides]),
+        ("cost of the jury", [_of_record(side, jury_cost) for side in sides]),
         ("tokens", [_of_record(side, lambda record: wording.tokens(used(record))) for side in sides]),
         ("wall time", [_of_record(side, lambda record: wording.seconds(record.duration_s)) for side in sides]),
         ("not covered", [_of_record(side, lambda record: str(len(wording.not_covered(record)))) for side in sides]),
@@ -91,7 +94,8 @@ def _told(sides: Sequence[Side], found: Sequence[Problem]) -> list[str]:
         said = ["Fewer than two models came to a verdict, so there is nothing to compare."]
     elif not any(pair.only_first or pair.only_second for pair in compared):
         what = f"the same {wording.plural(len(found), 'problem')}" if found else "nothing"
-        said = [f"All found {what}: this pull request tells no difference in what they find."]
+        who = "All" if all(side.judged for side in sides) else "Those with a verdict"
+        said = [f"{who} found {what}: this pull request tells no difference in what they find."]
     else:
         said = [_difference(sides, pair) for pair in sure]
         if len(sure) < len(compared):
@@ -109,7 +113,7 @@ def _difference(sides: Sequence[Side], pair: Pair) -> str:
 
 def _jury(sides: Sequence[Side]) -> list[str]:
     """Who judged; a jury of a model that is compared judges its own claims."""
-    juries = {side.record.jury.model or side.record.jury.harness for side in sides if side.record and side.record.jury}
+    juries = {record.jury.model or record.jury.harness for _, record in _verdicts(sides) if record.jury}
     own = juries & {side.name for side in sides}
     if not juries:
         return []
@@ -132,18 +136,31 @@ def _place(finding: Finding) -> str:
 
 
 def _dropped(sides: Sequence[Side]) -> list[str]:
-    records = [(side, side.record) for side in sides if side.judged and side.record]
-    return [f"{_name(side)}: {_place(one)}: {for_markdown(one.reason[:400])}" for side, record in records for one in record.dropped]
+    return [
+        f"{_name(side)}: {_place(one)}: {for_markdown(one.reason[:400])}" for side, record in _verdicts(sides) for one in record.dropped
+    ]
+
+
+def _verdicts(sides: Sequence[Side]) -> list[tuple[Side, ReviewRecord]]:
+    return [(side, side.record) for side in sides if side.judged and side.record]
 
 
 def _troubles(sides: Sequence[Side]) -> list[str]:
     without = [f"{_name(side)}: {for_markdown(side.problem[:1000])}" for side in sides if side.record is None]
-    found = [(side, who, why) for side in sides if side.record for who, why in wording.troubles(side.record)]
-    return without + [f"{_name(side)}: {for_markdown(who)}: {for_markdown(why[:400])}" for side, who, why in found]
+    return without + [line for side in sides if side.record for line in _ended_early(side, side.record)]
+
+
+def _ended_early(side: Side, record: ReviewRecord) -> Iterator[str]:
+    """Reviewers and jury that came to no good end, those with one reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for who, why in wording.troubles(record):
+        by_reason.setdefault(why, []).append(who)
+    for why, names in by_reason.items():
+        yield f"{_name(side)}: {for_markdown(', '.join(names))}: {for_markdown(why[:400])}"
 
 
 def _gaps(sides: Sequence[Side]) -> list[str]:
-    return [f"{_name(side)}: {for_markdown(gap[:400])}" for side in sides if side.record for gap in wording.not_covered(side.record)]
+    return [f"{_name(side)}: {for_markdown(gap[:400])}" for side, record in _verdicts(sides) for gap in wording.not_covered(record)]
 
 
 def _folded(summary: str, room: int, lines: Iterable[str]) -> list[str]:

@@ -118,7 +118,7 @@ async def test_models_are_compared_in_one_comment_and_nothing_else_is_published(
     (told,) = answers(pull, said)
     assert f"2 reviews of `{head[:10]}` run in the shadow" in told
     assert "as security, quality, architecture" in told
-    assert "The settings set no budget" in told
+    assert "No budget is set for them" in told
     assert [one.content for one in said.reactions] == ["eyes"]
     (text,) = comparisons(pull)
     assert f"### 2 models on `{head[:10]}`, side by side" in text
@@ -250,7 +250,7 @@ async def test_model_that_cannot_be_asked_costs_the_other_nothing(at: AtDesk, pu
     await compared(at, pull)
     (text,) = comparisons(pull)
     assert "| findings | 1 | - |" in text
-    assert "`anthropic/bad`: security failed: no provider &lt;!-- box-review:sticky --&gt;" in text
+    assert "`anthropic/bad`: security failed, quality failed, architecture failed: no provider &lt;!-- box-review:sticky --&gt;" in text
     assert "Fewer than two models came to a verdict" in text
     assert "`openai/good` (high," in text
 
@@ -384,6 +384,52 @@ async def test_hostile_findings_are_words_in_the_comparison(at: AtDesk, pull: Pu
     bare = re.sub(r"(`+)[^`].*?[^`]?\1(?!`)", "", text.partition("-->")[2].replace("@ada asked", ""))
     assert bare.count("</details>") == bare.count("<details>")
     assert not re.search(r"@ada|<!--|\]\(http://", bare)
+
+
+async def test_each_begins_when_the_hosts_have_room_for_it(at: AtDesk, pull: Pull) -> None:
+    """Four reviewers at a time are one review of three, and then the next."""
+    _, said = saying(pull, "/box compare a b c")
+    await at.tell(pull, said)
+    await at.tend(pull)
+    shadows = (await at.state(pull)).shadows
+    assert [await queued(at, one.review_id) for one in shadows] == [True, False, False]
+    await prepare(at.desk, Prepare(pull=at.ref(pull), review_id=shadows[0].review_id))
+    await at.tend(pull)
+    assert [await queued(at, one.review_id) for one in shadows] == [True, False, False]
+    await at.judge(shadows[0].review_id)
+    await at.tend(pull)
+    assert [await queued(at, one.review_id) for one in shadows] == [True, True, False]
+    await at.work(pull)
+    await tell_of(at, harness="builtin", harnesses=("static", "builtin"), capacity=6)
+    _, again = saying(pull, "/box compare a b c")
+    await at.tell(pull, again)
+    await at.tend(pull)
+    assert [await queued(at, one.review_id) for one in (await at.state(pull)).shadows] == [True, True, False]
+    await at.work(pull)
+
+
+async def queued(at: AtDesk, review_id: str) -> bool:
+    """True once somebody was to prepare it."""
+    return bool(await at.desk.pulls.redis.exists(f"arq:job:github:prepare:{review_id}"))
+
+
+async def test_pull_request_that_nobody_reviewed_is_compared_without_a_check(at: AtDesk) -> None:
+    at.verdict = by_model
+    pull = at.pull()
+    await compared(at, pull)
+    assert len(comparisons(pull)) == 1
+    assert (pull.check_runs, pull.reviews) == ([], [])
+    assert (await at.state(pull)).published == ""
+
+
+async def test_command_in_a_thread_is_answered_there(at: AtDesk, pull: Pull) -> None:
+    line = pull.review_comments[0]
+    made = pull.reply("ada", line, "/box compare a b")
+    await at.tell(pull, Said(comment_id=made.id, on_line=True, thread_id=line.id, author="ada", body=made.body))
+    await at.work(pull)
+    mine = [one for one in pull.review_comments if one.body.startswith(f"<!-- box-review:reply:{made.id} -->")]
+    assert [one.in_reply_to for one in mine] == [line]
+    assert len(comparisons(pull)) == 1
 
 
 async def test_uninstalled_app_stops_the_shadows(at: AtDesk, pull: Pull) -> None:
