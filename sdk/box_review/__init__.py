@@ -3,6 +3,8 @@
 The contract between bot, runner and programs: models, errors and a client. Pure HTTP, no server code.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from box_review.errors import (
     BoxReviewError,
     InputError,
@@ -32,6 +34,9 @@ from box_review.review import (
     Usage,
     Vote,
 )
+
+if TYPE_CHECKING:
+    from box_review.comparison import compare
 
 __all__ = [
     "BoxReport",
@@ -70,6 +75,16 @@ __all__ = [
     "Usage",
     "Vote",
     "__version__",
+    "compare",
 ]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """`compare` loads with its first use: the client of boxes takes half a second."""
+    if name != "compare":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from box_review.comparison import compare  # noqa: PLC0415
+
+    return compare
