@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from bench import agent_servers, api, boxes, gateway, knowledge, memory, pulls, reviews, soak, webhooks
+from bench import agent_servers, api, boxes, comparison, gateway, knowledge, memory, pulls, reviews, soak, webhooks
 
 PARTS = {
     "boxes": boxes.run,
@@ -20,6 +20,7 @@ PARTS = {
     "reviews": reviews.run,
     "pulls": pulls.run,
     "webhooks": webhooks.run,
+    "comparison": comparison.run,
     "knowledge": knowledge.run,
     "agent_servers": agent_servers.run,
     "memory": memory.run,

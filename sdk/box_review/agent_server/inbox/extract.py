@@ -10,6 +10,7 @@ from typing import Any
 from .book import Entry, line
 
 MOST_STATEMENTS = 5
+MOST_SAID = 3
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _STATED = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
@@ -43,12 +44,18 @@ def entries(observations: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:
 
 
 def _stated(observation: Mapping[str, Any]) -> Iterator[Entry]:
-    count = 0
+    """Statements, and what else was said: it may turn out to be what is asked for, and is the first to be forgotten."""
+    stated = said = 0
     for sentence in _SENTENCE.split(str(observation["request"])):
-        if count < MOST_STATEMENTS and 6 <= len(sentence.strip()) <= 400 and (found := statement(sentence)):
+        if not 6 <= len(sentence.strip()) <= 400:
+            continue
+        if (found := statement(sentence)) and stated < MOST_STATEMENTS:
+            stated += 1
             kind, text, about = found
-            count += 1
             yield Entry(kind, text, str(observation["at"]), about=about, sources=(source(observation),))
+        elif not found and said < MOST_SAID and len(sentence) <= 200 and len(sentence.split()) > 3 and not sentence.rstrip().endswith("?"):
+            said += 1
+            yield Entry("episode", f"Said: {line(sentence)}", str(observation["at"]), sources=(source(observation),))
 
 
 def statement(sentence: str) -> tuple[str, str, str] | None:
