@@ -29,7 +29,7 @@ from bot.github.setup import is_open
 from bot.github.state import Pulls
 from bot.keys import Keys
 from bot.knowledge import routes as knowledge
-from bot.knowledge.desk import Desk
+from bot.knowledge.front import Front
 from bot.reviews import STREAM_WAIT_S, Reviews
 from bot.settings import BotSettings
 from bot.sources import Sources
@@ -59,11 +59,11 @@ def create_app(settings: BotSettings) -> FastAPI:
         app.state.members = Members(app.state.sessions, redis, keeper, github)
         app.state.fleet = Fleet(app.state.service.reviews, settings.box_host_token)
         app.state.description = openapi.Description(app, app.state.fleet)
-        app.state.knowledge = Desk(settings.knowledge_dir, needed=settings.box_knowledge_support, shares=settings.box_knowledge_shared)
+        app.state.knowledge = Front(settings.knowledge_dir, needed=settings.box_knowledge_support, shares=settings.box_knowledge_shared)
         app.state.metrics = metrics.Metrics(redis, Teller(redis, "bot"), settings.box_metrics_token)
         async with app.state.metrics.teller.telling():
             yield
-        app.state.knowledge.store.close()
+        await app.state.knowledge.close()
         await app.state.fleet.close()
         await redis.aclose(close_connection_pool=True)
 
