@@ -115,6 +115,7 @@ def test_table_counts_findings_proofs_and_drops() -> None:
     assert rows["claims proven by running"] == "1 | 0"
     assert rows["claims refuted by running"] == "1 | 0"
     assert rows["found by this model only"] == "1 | 0"
+    assert rows["of these proven"] == "0 | 0"
     assert rows["found by all"] == "1 | 1"
     assert rows["dropped by the jury"] == "1 | 0"
     assert "`a` (critical, proven by running it (exit 0 at base, exit 1 at head)), `b` (critical, not run)" in text

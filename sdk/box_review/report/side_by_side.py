@@ -40,10 +40,12 @@ def _table(sides: Sequence[Side], found: Sequence[Problem]) -> str:
     for state, words in _PROOFS.items():
         rows.append((words, [_if(side, str(sum(one.proof.state is state for one in side.claims))) for side in sides]))
     judged = frozenset(at for at, side in enumerate(sides) if side.judged)
-    only = [sum(one.found_by == {at} for one in found) for at in range(len(sides))]
+    only = [[one.worst for one in found if one.found_by == {at}] for at in range(len(sides))]
+    proven = [sum(one.proof.state is ProofState.PROVEN for one in own) for own in only]
     several, shared = len(judged) > 1, str(sum(one.found_by >= judged for one in found))
     rows += [
-        ("found by this model only", [_if(side, str(count) if several else NONE) for side, count in zip(sides, only, strict=True)]),
+        ("found by this model only", [_if(side, str(len(own)) if several else NONE) for side, own in zip(sides, only, strict=True)]),
+        ("of these proven", [_if(side, str(count) if several else NONE) for side, count in zip(sides, proven, strict=True)]),
         ("found by all", [_if(side, shared if several else NONE) for side in sides]),
         ("found by analyzers too", [_if(side, str(sum(bool(one.evidence) for one in side.findings))) for side in sides]),
         ("dropped by the jury", [_if(side, str(len(side.claims) - len(side.findings))) for side in sides]),
@@ -51,6 +53,7 @@ def _table(sides: Sequence[Side], found: Sequence[Problem]) -> str:
         ("cost of the jury", [_of_record(side, jury_cost) for side in sides]),
         ("tokens", [_of_record(side, lambda record: wording.tokens(used(record))) for side in sides]),
         ("wall time", [_of_record(side, lambda record: wording.seconds(record.duration_s)) for side in sides]),
+        ("slowest reviewer", [_if(side, _slowest(side)) for side in sides]),
         ("not covered", [_of_record(side, lambda record: str(len(wording.not_covered(record)))) for side in sides]),
     ]
     head = ["| |" + "".join(f" {_name(side)} |" for side in sides), "|---|" + "---|" * len(sides)]
@@ -76,6 +79,10 @@ def _verdict(side: Side) -> str:
 
 def _if(side: Side, text: str) -> str:
     return text if side.judged else NONE
+
+
+def _slowest(side: Side) -> str:
+    return wording.seconds(max((role.duration_s for role in side.record.roles), default=0.0)) if side.record else NONE
 
 
 def _of_record(side: Side, words: Callable[[ReviewRecord], str]) -> str:

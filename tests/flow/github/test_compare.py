@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,6 +24,8 @@ from tests.server import Server
 LONG_S = 90.0
 HOSTILE = "<!-- box-review:sticky --> @ada ![x](http://x.example/y) \u202e| </details> |"
 PRICES = '["scripted"]\ninput = 1.0\noutput = 1.0\n["sharp"]\ninput = 10.0\noutput = 50.0\n["blunt"]\ninput = 1.0\noutput = 2.0\n'
+GO_ON = threading.Event()
+"""Until then, `waiting` says nothing."""
 REFUSED = {
     "broken": Step(status=400, text=f"no such model {HOSTILE}"),
     "unheard-of": Step(status=404, text="there is no model unheard-of"),
@@ -39,6 +42,8 @@ def by_model(asked: Asked) -> Step:
         return finds_nothing(asked)
     if asked.model == "slow":
         return replace(agreeing(asked), delay_s=1.0)
+    if asked.model.startswith("waiting"):
+        GO_ON.wait(LONG_S)
     if asked.model == "hostile" and asked.turn:
         bad = claim(HOSTILE, TEST, why=HOSTILE, scenario=HOSTILE)
         return answer({"findings": [bad], "evidence": [], "not_covered": [HOSTILE]})
@@ -59,6 +64,7 @@ def installed(models: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> 
     prices = tmp_path_factory.mktemp("prices") / "prices.toml"
     prices.write_text(PRICES)
     known = {"BOX_MODEL": "openai/scripted", "BOX_PRICES": str(prices), "BOX_LEASE_S": "3", "BOX_STANDBY": "0"}
+    known["BOX_RUNNER_JOBS"] = "4"  # room for the three reviewers of one model at a time
     for folder in short_folder():
         with GitHub(tmp_path_factory.mktemp("github")) as github:
             github.user("ada")
@@ -115,6 +121,7 @@ def test_two_models_are_compared_and_nothing_else_is_published(pull: Pull, insta
     assert table["claims proven by running"] == ["1", "0"]
     assert table["claims refuted by running"] == ["1", "0"]
     assert table["found by this model only"] == ["2", "0"]
+    assert table["of these proven"] == ["1", "0"]
     assert table["found by all"] == ["0", "0"]
     assert all(re.fullmatch(r"0\.\d+ USD", cell) and cell != "0.00 USD" for cell in table["cost"])
     assert all("tokens in" in cell for cell in table["tokens"])
@@ -200,12 +207,16 @@ def test_stranger_compares_nothing(pull: Pull, models: ModelServer, installed: I
     assert len(models.asked) == before
 
 
-def test_cancel_ends_a_comparison(pull: Pull) -> None:
-    said = pull.comment("ada", "/box compare openai/slow openai/slow-too")
-    wait_for(lambda: found(pull, "reply", said), "the answer")
-    pull.comment("ada", "/box cancel")
-    text = compared(pull, said)
+def test_cancel_ends_a_comparison(pull: Pull, models: ModelServer) -> None:
+    said = pull.comment("ada", "/box compare openai/waiting openai/waiting-too")
+    try:
+        wait_for(lambda: any(asked.model == "waiting" for asked in models.asked), "the first model", LONG_S)
+        pull.comment("ada", "/box cancel")
+        text = compared(pull, said)
+    finally:
+        GO_ON.set()
     assert text.count("Cancelled by ada.") == 2
+    assert not any(asked.model == "waiting-too" for asked in models.asked)
 
 
 def strike(installed: Installed, pull: Pull, said: Comment, times: int, pause_s: float) -> None:
