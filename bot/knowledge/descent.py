@@ -5,33 +5,42 @@ An entry's id is a source as well: what a tenant learned from an entry goes with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from box_review.knowledge import Entry, Support
 
 
-def bereft(entries: Iterable[Entry], *, tenant: str | None, ref: str | None, needed: int, reason: str) -> list[Entry]:
-    """Entries of one scope that rest on a source, as they are without it.
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """Sources that nothing may rest on, and why."""
+
+    reason: str
+    tenants: Collection[str] = frozenset()
+    refs: Collection[str] = frozenset()
+
+    def holds(self, support: Support) -> bool:
+        """True for support that rests on one. A tenant that drew on several things drew on each: which one it was cannot be told."""
+        return support.tenant in self.tenants or any(ref in self.refs for ref in support.refs)
+
+
+def bereft(entries: Iterable[Entry], bad: Bad, needed: int) -> list[Entry]:
+    """Entries of one scope that rest on bad sources, as they are without them.
 
     Args:
         needed: supporters that an entry must have which no person has approved.
     """
     changed = []
     for entry in entries:
-        left = tuple(support for support in entry.support if not _rests_on(support, tenant, ref))
+        left = tuple(support for support in entry.support if not bad.holds(support))
         if len(left) < len(entry.support):
-            changed.append(_without(entry, left, needed, reason))
+            changed.append(_without(entry, left, needed, bad.reason))
     return changed
 
 
 def withdrawn(before: Mapping[str, Entry], after: Iterable[Entry]) -> list[str]:
     """Ids of entries that fell by a change."""
     return [entry.id for entry in after if entry.state == "revoked" and before[entry.id].state != "revoked"]
-
-
-def _rests_on(support: Support, tenant: str | None, ref: str | None) -> bool:
-    """A tenant that drew on several things drew on each of them: which one it was cannot be told."""
-    return support.tenant == tenant if tenant is not None else ref in support.refs
 
 
 def _without(entry: Entry, left: tuple[Support, ...], needed: int, reason: str) -> Entry:

@@ -9,7 +9,7 @@ from pathlib import Path
 from box_review.knowledge import Entry, Proposal, Revocation, Revoked, SourceName, State, Support, Withdrawn
 
 from bot.errors import Refused
-from bot.knowledge.descent import bereft, withdrawn
+from bot.knowledge.descent import Bad, bereft, withdrawn
 from bot.knowledge.files import scope_of
 from bot.knowledge.history import Deed
 from bot.knowledge.intake import begun, check_room, check_sources, joined, now, says_nothing_new, screened_proposal, supported_by
@@ -119,8 +119,7 @@ class Desk:
                 raise Refused(f"{ident} was revoked already", 409)
             update = {"state": "refused", "reason": said, "approved_by": None, "shared": False, "published_at": None}
             done = _kept(writing, entry, entry.model_copy(update=update), Deed("refused", (ident,), by.key_id, why=said))
-            if entry.state == "published":
-                self._follow(writing, [ident], by, f"{ident} was refused")
+            self._follow(writing, [ident], by, f"{ident} was refused")
             return done
 
     def revoke(self, by: Person, wanted: Revocation) -> Withdrawn:
@@ -134,7 +133,8 @@ class Desk:
                 if len(revoked) >= MOST_REVOKED:
                     raise Refused(f"{MOST_REVOKED} sources are revoked already; restore some", 409)
                 revoked = (*revoked, Revoked(tenant=tenant, ref=ref, reason=reason, by=by.key_id, at=now()))
-            changed = bereft(shelf.entries.values(), tenant=tenant, ref=ref, needed=self._needed, reason=reason)
+            bad = Bad(reason, tenants={tenant} if tenant else (), refs={ref} if ref else ())
+            changed = bereft(shelf.entries.values(), bad, self._needed)
             fell = withdrawn(shelf.entries, changed)
             ids = tuple(entry.id for entry in changed)
             if changed or revoked != shelf.revoked:
@@ -146,20 +146,21 @@ class Desk:
         """What rests on entries that fell, in every scope, until nothing more falls; ids of the own scope's that fell, and that changed."""
         own: list[str] = []
         touched: list[str] = []
-        queue = list(fell)
-        while queue:
-            ident = queue.pop()
+        generation = set(fell)
+        while generation:
+            following: set[str] = set()
             for scope in writing.scopes:
                 shelf = writing.shelf(scope)
-                is_own = scope == by.scope
-                said = reason if is_own else f"it came from {ident}, which was withdrawn"
-                changed = bereft(shelf.entries.values(), tenant=None, ref=ident, needed=self._needed, reason=said)
+                by_us = scope == by.scope
+                bad = Bad(reason if by_us else "it came from an entry that was withdrawn", refs=generation)
+                changed = bereft(shelf.entries.values(), bad, self._needed)
                 falls = withdrawn(shelf.entries, changed)
                 ids = tuple(entry.id for entry in changed)
-                writing.keep(scope, changed, Deed("revoked", ids, by.key_id if is_own else "", why=f"{ident} fell"))
-                queue += falls
-                if is_own:
+                writing.keep(scope, changed, Deed("revoked", ids, by.key_id if by_us else "", why=bad.reason))
+                following.update(falls)
+                if by_us:
                     own, touched = [*own, *falls], [*touched, *ids]
+            generation = following
         return own, touched
 
     def restore(self, by: Person, wanted: SourceName) -> tuple[Revoked, ...]:
@@ -176,14 +177,13 @@ class Desk:
     def _settle(self, writing: Writing) -> None:
         """Finish revocations that a crash has cut off: nothing rests on what is revoked, or on an entry that fell."""
         for scope in writing.scopes:
-            for source in writing.shelf(scope).revoked:
-                entries = writing.shelf(scope).entries.values()
-                changed = bereft(entries, tenant=source.tenant, ref=source.ref, needed=self._needed, reason=source.reason)
-                deed = Deed("revoked", tuple(entry.id for entry in changed), source.by, source.tenant or "", source.reason)
-                writing.keep(scope, changed, deed)
-        every = [entry for scope in writing.scopes for entry in writing.shelf(scope).entries.values()]
-        sources = {ref for entry in every for support in entry.support for ref in support.refs}
-        fallen = [entry.id for entry in every if entry.state in ("revoked", "refused") and entry.id in sources]
+            shelf = writing.shelf(scope)
+            tenants = {source.tenant for source in shelf.revoked if source.tenant is not None}
+            bad = Bad("its source was revoked", tenants, {source.ref for source in shelf.revoked if source.ref is not None})
+            changed = bereft(shelf.entries.values(), bad, self._needed)
+            writing.keep(scope, changed, Deed("revoked", tuple(entry.id for entry in changed), why=bad.reason))
+        every = (entry for scope in writing.scopes for entry in writing.shelf(scope).entries.values())
+        fallen = [entry.id for entry in every if entry.state in ("revoked", "refused")]
         self._follow(writing, fallen, Person("", ""), "")
 
     def entry(self, by: Person, ident: str) -> Entry:
