@@ -1,4 +1,4 @@
-"""`python -m bench [boxes] [api] [soak] [gateway] [reviews] [pulls] [webhooks] [knowledge] [agent_servers] [memory]`: all by default."""
+"""`python -m bench [PART]…`: all parts by default; a word that is none tells what there is."""
 
 from __future__ import annotations
 

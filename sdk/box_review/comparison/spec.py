@@ -176,6 +176,8 @@ class Spec(Part):
         if self.cells > MOST_CELLS:
             raise ValueError(f"{self.cells} answers are asked for; {MOST_CELLS} are allowed")
         for score in self.scores:
+            if score.id == "answered":
+                raise ValueError("scores: answered is what every comparison has; give yours another title")
             if score.needs_panel and not self.judges:
                 raise ValueError(f"scores: {score.id} needs `judges`, the agents that vote")
             if score.needs_api and self.judge_api is None:

@@ -18,7 +18,7 @@ Values = dict[tuple[str, str], list[float]]
 
 
 def scores_about(spec: Spec) -> list[ScoreAbout]:
-    """The scores of a comparison, the one that all have first."""
+    """The scores of a comparison, the one that all have last."""
     own = [
         ScoreAbout(
             id=score.id,
@@ -30,7 +30,7 @@ def scores_about(spec: Spec) -> list[ScoreAbout]:
         )
         for score in spec.scores
     ]
-    return [ScoreAbout(id=ANSWERED, name=ANSWERED, binary=True), *own]
+    return [*own, ScoreAbout(id=ANSWERED, name=ANSWERED, binary=True)]
 
 
 def value_of(cell: CellResult, about: ScoreAbout) -> float | None:

@@ -131,7 +131,7 @@ def test_terminal_has_one_model_below_the_other_where_there_is_no_room() -> None
     found = plain_one()
     assert max(map(len, render(found, "text", width=200).splitlines()[:8])) > 60
     narrow = render(found, "text", width=40)
-    assert "a\n  answered" in narrow
+    assert "a\n  exact_match" in narrow
 
 
 def test_page_of_huge_answers_can_be_opened() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from box_review.comparison.plan import Ask
 from box_review.comparison.reading import make_plan, read_spec, spec_from
-from box_review.comparison.spec import Agent
+from box_review.comparison.spec import Agent, Spec
 from box_review.errors import InputError
 
 from tests.sdk.comparison.made import CUSTOM, spec
@@ -41,6 +42,7 @@ GOOD: dict[str, Any] = {"models": [MODEL], "prompts": [{"id": "p", "text": "{inp
         ({"judge_api": {"base_url": "ftp://x", "model": "m"}}, "judge_api.base_url"),
         ({"inputs": [{"id": "i", "expected": float("nan")}]}, "inputs.0.expected"),
         ({"title": "\ud800"}, "half a letter"),
+        ({"scores": [{"python": {"function": "s.py:answered"}}]}, "answered is what every comparison has"),
     ],
 )
 def test_wrong_spec_is_named_by_its_key(change: dict[str, Any], said: str) -> None:
@@ -102,6 +104,12 @@ def test_files_of_a_spec_must_be_there_and_below_it(tmp_path: Path, change: dict
 def test_input_is_placed_as_it_is() -> None:
     made = make_plan(spec(prompts=[{"id": "p", "text": "{a} {input} {0}"}], inputs=[{"id": "i", "text": "{input} %s {b}"}]), Path())
     assert made.cases[0].prompt == "{a} {input} %s {b} {0}"
+
+
+def test_spec_in_the_docs_is_one(tmp_path: Path) -> None:
+    shown = re.findall(r"```yaml\n(.*?)```", (Path(__file__).parents[3] / "docs" / "comparing.md").read_text(), re.DOTALL)
+    (tmp_path / "spec.yml").write_text(shown[0])
+    assert read_spec(tmp_path / "spec.yml").model_fields_set >= Spec.model_fields.keys() - {"judges", "judge_api"}
 
 
 def test_cells_are_all_combinations_with_models_in_turn() -> None:

@@ -95,7 +95,7 @@ def test_a_difference_by_chance_has_no_winner_and_a_real_one_has() -> None:
     made = cells(
         ["a", "b", "c"], 30, lambda model, number, _: float({"a": number % 5 != 0, "b": number % 5 != 1, "c": number % 3 == 0}[model])
     )
-    scores, pairs = summed_up(made, scores_about(of)[1], of)
+    scores, pairs = summed_up(made, scores_about(of)[0], of)
     assert [round(score.value or 0, 3) for score in scores] == [0.8, 0.8, 0.333]
     assert [pair.verdict for pair in pairs] == [NOT_DISTINGUISHABLE, "a better", "b better"]
     assert {pair.test for pair in pairs} == {"McNemar"}
@@ -105,21 +105,21 @@ def test_winners_are_as_rare_as_promised_where_there_is_no_difference() -> None:
     of, draw, winners = spec(["a", "b", "c"], scores=["exact_match"]), random.Random(3), 0
     for _ in range(60):
         made = cells(["a", "b", "c"], 25, lambda *_: float(draw.random() < 0.6))
-        _, pairs = summed_up(made, scores_about(of)[1], of)
+        _, pairs = summed_up(made, scores_about(of)[0], of)
         winners += any(pair.verdict != NOT_DISTINGUISHABLE for pair in pairs)
     assert winners <= 6
 
 
 def test_three_cases_are_too_few_for_a_winner() -> None:
     of = spec(scores=["exact_match"])
-    _, [pair] = summed_up(cells(["a", "b"], 3, lambda model, *_: float(model == "a")), scores_about(of)[1], of)
+    _, [pair] = summed_up(cells(["a", "b"], 3, lambda model, *_: float(model == "a")), scores_about(of)[0], of)
     assert (pair.difference, pair.verdict) == (1.0, NOT_DISTINGUISHABLE)
 
 
 def test_repeats_are_averaged_before_anything_is_tested() -> None:
     of = spec(scores=["exact_match"], repeats=4)
     # Four repeats of three cases are no twelve cases.
-    scores, [pair] = summed_up(cells(["a", "b"], 3, lambda model, *_: float(model == "a"), 4), scores_about(of)[1], of)
+    scores, [pair] = summed_up(cells(["a", "b"], 3, lambda model, *_: float(model == "a"), 4), scores_about(of)[0], of)
     assert (pair.cases, pair.test, pair.verdict) == (3, "permutation", NOT_DISTINGUISHABLE)
     assert (scores[0].cases, scores[0].cells) == (3, 12)
 
@@ -127,7 +127,7 @@ def test_repeats_are_averaged_before_anything_is_tested() -> None:
 def test_pass_figures_come_with_repeats() -> None:
     of = spec(["a"], scores=["exact_match"], repeats=2)
     [score], _ = summed_up(
-        cells(["a"], 4, lambda _, number, repeat: float(number < 2 or (number == 2 and repeat == 0)), 2), scores_about(of)[1], of
+        cells(["a"], 4, lambda _, number, repeat: float(number < 2 or (number == 2 and repeat == 0)), 2), scores_about(of)[0], of
     )
     assert score.value == pytest.approx(0.625)
     assert score.pass_at == pytest.approx({1: 0.625, 2: 0.75})
@@ -138,4 +138,4 @@ def test_cells_that_failed_count_as_wrong_where_more_is_better_and_not_where_les
     of = spec(["a"], scores=["exact_match", "hallucination_pct"])
     made = cells(["a"], 4, lambda _, number, __: 1.0 if number % 2 else None)
     about = scores_about(of)
-    assert [summed_up(made, one, of)[0][0].value for one in about] == [0.5, 0.5, None]
+    assert [summed_up(made, one, of)[0][0].value for one in about] == [0.5, None, 0.5]

@@ -76,7 +76,7 @@ def shown_pairs(comparison: Comparison, about: ScoreAbout) -> list[PairResult]:
 
 def main_score(comparison: Comparison) -> ScoreAbout:
     """The score that stands for quality where there is room for one: the first of the spec."""
-    return comparison.about[min(1, len(comparison.about) - 1)]
+    return comparison.about[0]
 
 
 def cells_of(comparison: Comparison, model: str, prompt: str, one: str) -> list[CellResult]:
@@ -102,7 +102,7 @@ def grade(value: float | None, about: ScoreAbout) -> str:
 
 def shown(cell: CellResult, comparison: Comparison) -> Iterator[tuple[ScoreAbout, str, str]]:
     """The scores of one cell: what, how much, and what is said of it."""
-    for about in comparison.about[1:]:
+    for about in comparison.about:
         mark = cell.marks.get(about.id)
         if cell.answer.status is Status.ANSWERED and mark is not None:
             yield about, "error" if mark.error else figure(mark.value, about), mark.error or mark.note
