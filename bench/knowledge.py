@@ -18,6 +18,8 @@ from box_review.knowledge import Entry, Proposal, Support
 from bench.measure import tell
 from bot.knowledge.desk import Desk, Person
 from bot.knowledge.history import Deed
+from bot.knowledge.sameness import signature
+from tests.bot.knowledge.pairs import DIFFERENT, SAME
 
 ENTRIES, QUESTIONS, PROPOSALS = 10_000, 300, 50
 TARGET_MS = 20.0
@@ -25,6 +27,7 @@ _T = TypeVar("_T")
 SCOPE = "t" + "0" * 20
 ME = Person(SCOPE, "bench")
 _WORD = re.compile(r"\w+")
+_FIXED = re.compile(r"[-+]?\d[\d.,:]*%?|`[^`]*`|\"[^\"]*\"|\b(?:not|no|never|none|without|cannot)\b|n't")
 _PLACES = (
     "shop",
     "warehouse",
@@ -65,6 +68,7 @@ _WHEN = ("on Mondays", "at night", "after the import", "before a deploy", "in th
 
 async def run(folder: Path) -> None:
     """Measure on a store of its own."""
+    _sameness()
     chance = random.Random(1)
     entries = [_entry(chance, number) for number in range(ENTRIES)]
     desk = Desk(folder / "knowledge", needed=3, shares=False)
@@ -105,6 +109,30 @@ def _scan(entries: Sequence[Entry], question: str, limit: int) -> list[Entry]:
     """What one would do without an index: count the words that each text shares with the question."""
     wanted = Counter(_WORD.findall(question.lower()))
     return sorted(entries, key=lambda entry: -sum((wanted & Counter(_WORD.findall(entry.text.lower()))).values()))[:limit]
+
+
+def _sameness() -> None:
+    """How many pairs our rule joins, and what counting shared words would."""
+    rules: dict[str, Callable[[str, str], bool]] = {
+        "ours": lambda one, other: signature(one) == signature(other),
+        "shared words 0.6": lambda one, other: _shared(one, other) >= 0.6,
+        "shared words 0.8": lambda one, other: _shared(one, other) >= 0.8,
+        "shared words 0.8, equal numbers, quotes, negations": lambda one, other: (
+            _shared(one, other) >= 0.8 and _fixed(one) == _fixed(other)
+        ),
+    }
+    for name, joins in rules.items():
+        same, different = (sum(joins(*pair) for pair in pairs) for pairs in (SAME, DIFFERENT))
+        tell("knowledge, different texts joined", different, 0, "pairs", rule=name, of=len(DIFFERENT), same_joined=same, same_of=len(SAME))
+
+
+def _shared(one: str, other: str) -> float:
+    words, others = (set(_WORD.findall(text.lower())) for text in (one, other))
+    return len(words & others) / len(words | others)
+
+
+def _fixed(text: str) -> list[str]:
+    return sorted(_FIXED.findall(text.lower()))
 
 
 def _times(work: Callable[[_T], object], given: Sequence[_T]) -> list[float]:

@@ -20,6 +20,7 @@ from box_review.serving import server
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _REASON = click.option("--reason", required=True, metavar="TEXT", help="Why; it stands in the history.")
 _MOST = 500
+_SIMILAR = 3
 
 
 @click.group("knowledge", short_help="Look at what agents have learned, and decide what others may read.")
@@ -81,8 +82,10 @@ def review_command(limit: int) -> None:
         for number, entry in enumerate(open_ones, 1):
             click.echo(f"{number} of {len(open_ones)}" if asks else "")
             _show(entry)
-            if asks and not _decide(client, entry):
-                return
+            if asks:
+                _show_similar(client, entry)
+                if not _decide(client, entry):
+                    return
 
 
 @knowledge.command("approve", short_help="Publish an entry.")
@@ -187,6 +190,13 @@ def _show(entry: Entry) -> None:
         _say(f"    {support.at:%Y-%m-%d %H:%M}  {support.tenant}{refs}")
     if entry.reason:
         _say(f"  reason: {entry.reason}")
+
+
+def _show_similar(client: Knowledge, entry: Entry) -> None:
+    """What a person may want to decide alike: the same in other words is an entry of its own."""
+    for other in client.entries(query=entry.text, limit=_SIMILAR + 1)[: _SIMILAR + 1]:
+        if other.id != entry.id:
+            _say(f"  compare {other.id}  {other.state}  {other.text}")
 
 
 def _told(entry: Entry) -> None:

@@ -147,6 +147,17 @@ def test_commit_of_a_person_at_the_same_moment_is_not_lost(tmp_path: Path) -> No
     assert (desk.entry(ME, other.id).text, desk.entry(ME, entry.id).topic) == ("The tests take 4 minutes.", "deploys")
 
 
+def test_backup_as_the_docs_say_it_is_whole(tmp_path: Path) -> None:
+    entry = _propose(_desk(tmp_path))
+    (tmp_path / "restored").mkdir()
+    for source, target, more in ((".git", "backup", ["--mirror"]), ("../backup", "restored/knowledge", [])):
+        argv = ["git", "clone", "-q", *more, str(tmp_path / "knowledge" / source), str(tmp_path / target)]
+        subprocess.run(argv, check=True, capture_output=True)
+    desk = _desk(tmp_path / "restored")
+    assert desk.entry(ME, entry.id) == entry
+    assert _propose(desk, tenant="two").id == entry.id
+
+
 def test_file_that_is_gone_is_restored(tmp_path: Path) -> None:
     entry = _propose(_desk(tmp_path))
     _file(tmp_path, entry).unlink()
