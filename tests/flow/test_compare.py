@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-import upstash_box
 from box_review.boxes import Boxes
 from box_review.comparison import Comparison, compare
 from box_review.comparison.answer import Status
@@ -168,6 +168,7 @@ def test_budget_is_for_all_cells_and_those_not_run_are_said(served: Server, besi
     assert any("3 of 6 cells were not run: the budget of 2.5 USD" in note for note in found.notes)
     more = compare(given, folder=beside, out=beside / "out", address=served.address, budget_usd=10)
     assert (statuses(more)["dear"], more.known_before) == ({Status.ANSWERED: 6}, 3)
+    assert (beside / "out" / ".label").read_text() not in snapshots(served)
 
 
 def test_scorer_that_raises_is_named_for_its_cell_and_the_rest_goes_on(served: Server, beside: Path) -> None:
@@ -195,15 +196,15 @@ def test_hostile_and_huge_answers_are_kept_within_bounds(served: Server, beside:
 
 def test_panel_votes_in_boxes_and_says_how_far_it_agrees(served: Server, beside: Path) -> None:
     judges = custom("mild", "strict", program="judge.py")
-    given = spec("first", "worse", scores=[{"rubric": {"criteria": "No invention.", "lowest": 0}}], judges=judges)
+    given = spec("first", "worse", count=2, scores=[{"rubric": {"criteria": "No invention.", "lowest": 0}}], judges=judges)
     found = compare(given, folder=beside, out=beside / "out", address=served.address)
     values = {name: found.score(name, "rubric").value for name in ("first", "worse")}
-    assert values == {"first": pytest.approx((3 * 0.9 + 0.1) / 4), "worse": pytest.approx((2 * 0.9 + 2 * 0.1) / 4)}
+    assert values == {"first": pytest.approx(0.9), "worse": pytest.approx((0.9 + 0.1) / 2)}
     [panel] = found.panels
-    assert (panel.votes, panel.failed, panel.swapped, panel.cost_usd) == (16, 0, 0.0, 8.0)
+    assert (panel.votes, panel.failed, panel.swapped, panel.cost_usd) == (8, 0, 0.0, 4.0)
     assert panel.alpha is not None
     assert 0.8 < panel.alpha < 1
-    assert found.spent_usd == pytest.approx(8.08)
+    assert found.spent_usd == pytest.approx(4.04)
 
 
 @pytest.mark.parametrize(
@@ -261,6 +262,12 @@ def test_command_line_prints_what_it_is_asked_for_and_exits_by_what_came_of_it(s
     assert (short.code, "2 of 3 cells were not run" in short.out) == (3, True)
 
 
+def test_server_of_the_official_client_is_found_too(served: Server, beside: Path) -> None:
+    (beside / "spec.yml").write_text(json.dumps(spec("first", count=1)))
+    where = {"UPSTASH_BOX_BASE_URL": served.url, "UPSTASH_BOX_API_KEY": served.address.api_key}
+    assert box_review("compare", beside / "spec.yml", "--out", beside / "out", "--quiet", **where).code == 0
+
+
 def test_server_that_is_not_there_is_one_sentence(beside: Path) -> None:
     (beside / "spec.yml").write_text(json.dumps(spec("first")))
     done = box_review("compare", beside / "spec.yml", "--out", beside / "o", BOX_REVIEW_URL="http://127.0.0.1:9", BOX_REVIEW_API_KEY="x")
@@ -297,8 +304,7 @@ def test_killed_in_the_middle_it_goes_on_without_repeating_a_finished_cell(serve
     assert {asked[cell.model, cell.input.removeprefix("i")] for cell in kept} == {1}
     assert all((out / "answers" / name).read_bytes() == data for name, data in finished.items())
     assert boxes.list() == []
-    where = {"base_url": served.url, "api_key": served.address.api_key}
-    assert upstash_box.Box.delete_snapshots(**where)["deleted"] == 0
+    assert (out / ".label").read_text() not in snapshots(served)
 
 
 def until(happened: Callable[[], bool], patience_s: float = 40) -> None:
@@ -307,6 +313,12 @@ def until(happened: Callable[[], bool], patience_s: float = 40) -> None:
     while not happened():
         assert time.monotonic() < ends
         time.sleep(0.02)
+
+
+def snapshots(served: Server) -> set[str]:
+    """The names of all there are."""
+    headers = {"X-Box-Api-Key": served.address.api_key}
+    return {made["name"] for made in httpx.get(f"{served.url}/v2/box/snapshots", headers=headers, trust_env=False).json()["snapshots"]}
 
 
 def number(asked: Asked) -> str:
@@ -337,6 +349,7 @@ def test_interrupted_it_leaves_no_box_behind(served: Server, models: ModelServer
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 130
+    assert "the same command goes on from there" in said
     assert "Traceback" not in said
     assert Boxes(served.address).list() == []
 

@@ -35,7 +35,6 @@ class Kept(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    server: str = Field(max_length=1000)
     recipe: str = Field(max_length=64)
     snapshot_id: str = Field(max_length=200)
 
@@ -53,7 +52,7 @@ def ground(plan: Plan, address: Address, store: Store) -> Iterator[Ground]:
     boxes = Boxes(address)
     try:
         remove_left(boxes, store.label)
-        snapshot_id = _taken_up(plan, boxes, address, store) or _made(plan, boxes, address, store)
+        snapshot_id = _taken_up(plan, boxes, address, store) or _made(plan, boxes, store)
         digest = _look(plan, boxes, store.label, snapshot_id)
     except FAULTS as error:
         raise _said(error, address) from error
@@ -82,7 +81,7 @@ def remove_left(boxes: Boxes, label: str) -> None:
 def _taken_up(plan: Plan, boxes: Boxes, address: Address, store: Store) -> str | None:
     """The snapshot of a comparison that was interrupted, if it was made in the same way and is still there."""
     kept = store.get("base", "kept", Kept)
-    if kept is None or kept.server != address.url:
+    if kept is None:
         return None
     if kept.recipe != _recipe(plan):
         _forget(kept.snapshot_id, address)
@@ -96,7 +95,7 @@ def _taken_up(plan: Plan, boxes: Boxes, address: Address, store: Store) -> str |
         raise
 
 
-def _made(plan: Plan, boxes: Boxes, address: Address, store: Store) -> str:
+def _made(plan: Plan, boxes: Boxes, store: Store) -> str:
     setup = plan.spec.setup
     with _closing(boxes.create(labels=[store.label], timeout=setup.timeout_s * 1000)) as box:
         put(box, dict(plan.setup_files))
@@ -106,7 +105,7 @@ def _made(plan: Plan, boxes: Boxes, address: Address, store: Store) -> str:
                 said = visible((run.stderr or run.stdout).strip()[-_SAID:], multiline=True)
                 raise InputError(f"setup.commands.{number} ended with {run.exit_code}: {said or 'it said nothing'}")
         made: Snapshot = box.snapshot(name=store.label)
-        store.put("base", "kept", Kept(server=address.url, recipe=_recipe(plan), snapshot_id=made.id))
+        store.put("base", "kept", Kept(recipe=_recipe(plan), snapshot_id=made.id))
         return made.id
 
 

@@ -43,7 +43,11 @@ def compare(spec: Path, out: Path | None, form: str, quiet: bool, **how: Any) ->
         plan = plan_of(spec, Path())
         with Progress(quiet=quiet) as progress:
             where = out or Path(f"{spec.stem}-comparison")
-            comparison = compare_plan(plan, Wish(where, watch=progress.show, **how))
+            try:
+                comparison = compare_plan(plan, Wish(where, watch=progress.show, **how))
+            except KeyboardInterrupt:
+                click.echo(f"box-review: interrupted; what was answered is in {where}, and the same command goes on from there", err=True)
+                sys.exit(exit_codes.INTERRUPTED)
         click.echo(render(comparison, form, width=max(60, shutil.get_terminal_size((120, 24)).columns)), nl=False)
         if not quiet:
             click.echo(f"Reports: {where / 'report.html'}, .json, .xml, .md", err=True)

@@ -103,6 +103,8 @@ def _case(prompt: Prompt, one: Input, spec: Spec, files: _Files) -> Case:
         raise InputError(
             f"prompts.{prompt.id} with inputs.{one.id} has {size} bytes; {MOST_PROMPT_BYTES} are allowed: put long inputs into `files`"
         )
+    if "\0" in asked:
+        raise InputError(f"prompts.{prompt.id} with inputs.{one.id} holds a NUL byte, which no prompt may")
     if not asked.strip():
         raise InputError(f"prompts.{prompt.id} with inputs.{one.id} is empty")
     sources = tuple(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
+import re
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from box_review.errors import InputError
 
 _M = TypeVar("_M", bound=BaseModel)
 MOST_BYTES = 16 << 20
+_LABEL = re.compile(r"compare-[0-9a-f]{12}")
 
 
 class Store:
@@ -35,8 +37,15 @@ class Store:
 
     @property
     def label(self) -> str:
-        """What boxes of comparisons in this folder are labelled with, so that one that was killed leaves nothing for good."""
-        return f"compare-{hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]}"
+        """What boxes of comparisons in this folder are labelled with, and no others: one that was killed leaves nothing for good."""
+        try:
+            named = (self.folder / ".label").read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            named = ""
+        if not _LABEL.fullmatch(named):
+            named = f"compare-{secrets.token_hex(6)}"
+            self.write(".label", named)
+        return named
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
