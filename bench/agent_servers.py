@@ -67,7 +67,7 @@ def _paced(work: Callable[[int], object]) -> list[float]:
 
 def _waking(driver: str, target: float, agent: AgentServer) -> None:
     """A cold tenant to its first answer; the baseline is the same question while it is awake."""
-    agent.learn("The plan is gold.")
+    agent.memory().learn("The plan is gold.")
     agent.ask("warm up?")
     cold, awake = [], []
     for _ in range(CYCLES):
@@ -96,7 +96,7 @@ def _sleepers(server: Server) -> None:
     with AgentServers(address=server.address) as servers:
         for number in range(TENANTS):
             agent = servers.of(f"sleeper {number}")
-            agent.learn("The plan is gold.")
+            agent.memory().learn("The plan is gold.")
             agent.freeze()
     time.sleep(2)
     after = _memory(server), _disk(server.data_dir)

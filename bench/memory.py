@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from box_review.agent_server import AgentServer
-from box_review.agent_server.memory import MOST_TOKENS
+from box_review.agent_server.recall import MOST_TOKENS
 from box_review.search import Index
 
 from bench.measure import tell
@@ -131,7 +131,7 @@ def _run(folder: Path) -> None:
         agent.digest()
         ways: dict[str, Callable[[Question], list[Turn]]] = {
             "memory": lambda question: [
-                Turn(datetime.fromisoformat(entry.since), entry.text) for entry in agent.recall(question.text) if entry.holds
+                Turn(datetime.fromisoformat(entry.since), entry.text) for entry in agent.memory().recall(question.text) if entry.holds
             ],
             "everything": lambda _: turns,
             "search": lambda question: [turns[int(hit.id)] for hit in index.find(question.text, 10)],

@@ -16,24 +16,26 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from pydantic import TypeAdapter, ValidationError
 from upstash_box import BoxError
 
+from box_review import knowledge
 from box_review.agent_server import digesting
-from box_review.agent_server.memory import MOST_TOKENS, Recall, Remembered, quoted
+from box_review.agent_server.memory import Memory
 from box_review.agent_server.observation import Body
 from box_review.agent_server.observing import Counts, Observer
 from box_review.agent_server.outbox import Refused
-from box_review.agent_server.tenant_box import MemoryBroken, MemoryFull, Setup, TenantBox
+from box_review.agent_server.recall import Remembered, quoted
+from box_review.agent_server.sharing import Sharing
+from box_review.agent_server.tenant_box import MemoryFull, Setup, TenantBox
 from box_review.boxes import Boxes
 from box_review.client import Address
 from box_review.errors import InputError, ServerUnavailable
+from box_review.knowledge import Entry
 from box_review.sanitize import visible
 
 DIGEST_AT = 20
 """Observations of a tenant that are delivered before they are digested; what is left over is digested by `close`, `freeze` and `digest`."""
 
-_ENTRIES = TypeAdapter(list[Remembered])
 _DIGEST_S = 600.0
 _DIGESTS_AT_ONCE = 2
 _MOST_QUESTION_BYTES = 60_000
@@ -46,12 +48,14 @@ class Answer:
     Args:
         text: its words, from a box: data, not truth.
         used: what of its memory it was told with the question.
+        knowledge: what it was told that others have learned.
         by: the harness and model that answered; `memory` where no model did.
     """
 
     text: str
     used: tuple[Remembered, ...]
     by: str
+    knowledge: tuple[Entry, ...] = ()
     run_id: str = ""
     input_tokens: int = 0
     output_tokens: int = 0
@@ -66,6 +70,7 @@ class AgentServers:
         harness, model, more: see `Setup`. Without a harness there is a memory and no agent; it learns what was said in so many words.
         digest: who makes a memory of what was observed: the tenant's `agent`, or nobody but the `words` of the tenant, without a model.
             By default the agent where there is one.
+        knowledge: its agents read what the organisation's others have learned, and propose what they learn (see `box_review.knowledge`).
         sample, redact: see `Observer`.
     """
 
@@ -76,6 +81,7 @@ class AgentServers:
         model: str = "",
         address: Address | None = None,
         digest: Literal["agent", "words"] | None = None,
+        knowledge: bool = False,
         sample: float = 1.0,
         redact: Callable[[str], str] | None = None,
         **more: Any,
@@ -92,6 +98,7 @@ class AgentServers:
             raise InputError(f"an agent server does not know {', '.join(sorted(more))}: {error}") from error
         self.digests_by_agent = bool(harness) and digest != "words"
         self._boxes = Boxes(address)
+        self.sharing = Sharing(address) if knowledge else None
         self.observer = Observer(self._deliver, sample=sample, redact=redact)
         self._digests = ThreadPoolExecutor(_DIGESTS_AT_ONCE, "box-review-digest")
         self._servers: dict[str, AgentServer] = {}
@@ -127,6 +134,8 @@ class AgentServers:
         """Deliver what was observed and end; False if some of it was lost. Boxes freeze by themselves."""
         delivered = self.observer.close(timeout_s)
         self._digests.shutdown(wait=True, cancel_futures=True)
+        if self.sharing:
+            self.sharing.close()
         return delivered
 
     def __enter__(self) -> Self:
@@ -149,9 +158,8 @@ class AgentServer:
         self._among = among or AgentServers(**options)
         self._own = among is None
         self._box = self._among.box_of(tenant)
-        self._recall = Recall([])
-        self._version, self._entries = "", list[Remembered]()
-        self._looking, self._digesting = threading.Lock(), threading.Lock()
+        self._memory = Memory(tenant, self._box)
+        self._digesting = threading.Lock()
         self._undigested = 0
         self.digest_error = ""
         """Why the last digest that nobody waited for came to nothing; empty if it did not."""
@@ -181,66 +189,41 @@ class AgentServer:
         """
         if not question.strip() or len(question.encode("utf-8", "replace")) > _MOST_QUESTION_BYTES:
             raise InputError(f"a question has 1 to {_MOST_QUESTION_BYTES} bytes")
-        used = tuple(self.recall(question))
-        setup = self._among.setup
+        used, setup, sharing = tuple(self._memory.recall(question)), self._among.setup, self._among.sharing
+        others = tuple(sharing.read(question)) if sharing else ()
         if setup.harness is None:
-            lines = "\n".join(f"- {visible(entry.text)} ({entry.provenance})" for entry in used)
-            return Answer(lines or "Nothing that fits is remembered.", used, "memory")
-        prompt = "\n".join(filter(None, (quoted(used), question)))
+            held = [(entry.text, entry.provenance) for entry in used] + [(entry.text, entry.provenance) for entry in others]
+            lines = (f"- {visible(text)} ({provenance})" for text, provenance in held)
+            return Answer("\n".join(lines) or "Nothing that fits is remembered.", used, "memory", others)
+        prompt = "\n".join(filter(None, (quoted(used), knowledge.quoted(others), question)))
         ended = self._box.ask(prompt, timeout_s=timeout_s)
         told = ended.get("metadata") or {}
         return Answer(
             str(ended.get("output", "")),
             used,
             f"{setup.harness} {setup.model}",
+            others,
             run_id=str(ended.get("run_id", "")),
             input_tokens=int(told.get("input_tokens", 0)),
             output_tokens=int(told.get("output_tokens", 0)),
             cost_usd=float(told.get("cost_usd", 0.0)),
         )
 
-    def recall(self, question: str, max_tokens: int = MOST_TOKENS) -> list[Remembered]:
-        """What of the memory fits a question, best first. Raises ServerUnavailable, BoxError."""
-        with self._looking:
-            self._look()
-            return self._recall.find(question, max_tokens)
+    def memory(self) -> Memory:
+        """What it remembers: to be read, searched, corrected and forgotten."""
+        return self._memory
 
-    def memory(self) -> list[Remembered]:
-        """All that is remembered, oldest first; what no longer holds has an `until`. Raises ServerUnavailable, BoxError."""
-        with self._looking:
-            self._look()
-            return list(self._entries)
+    def propose(self, ident: str) -> Entry:
+        """Offer something remembered to the organisation's other tenants, by its shared knowledge.
 
-    def _look(self) -> None:
-        found = self._box.remember("read", unless=self._version)
-        if found.get("same") is True:
-            return
-        try:
-            self._entries = _ENTRIES.validate_python(found["entries"])
-        except (KeyError, ValidationError) as error:
-            raise MemoryBroken(f"the memory of {self.tenant} is not in its form: {error}") from error
-        self._recall.close()
-        self._recall, self._version = Recall(self._entries), str(found.get("version", ""))
-
-    def learn(self, text: str, *, kind: Literal["fact", "preference"] = "fact", about: str = "", source: str = "by hand") -> Remembered:
-        """Remember something that somebody says. Raises InputError, ServerUnavailable, BoxError."""
-        if not visible(text).strip():
-            raise InputError("there is nothing to remember in an empty text")
-        return Remembered.model_validate(self._box.remember("learn", kind=kind, text=text[:2000], about=about, source=source))
-
-    def correct(self, ident: str, text: str) -> Remembered:
-        """Say what is so instead; the entry is closed and stays readable. Raises InputError if there is none such."""
-        if not visible(text).strip():
-            raise InputError(f"{ident} cannot be corrected to an empty text; `forget` drops it")
-        return Remembered.model_validate(self._box.remember("correct", id=ident, text=text[:2000]))
-
-    def forget(self, ident: str) -> Remembered:
-        """Drop an entry and what it had replaced, from all versions of the memory. Raises InputError if there is none such."""
-        return Remembered.model_validate(self._box.remember("forget", id=ident))
-
-    def history(self, limit: int = 20) -> list[dict[str, str]]:
-        """The latest changes of the memory, latest first: {commit, at, why}."""
-        return [{str(name): str(value) for name, value in change.items()} for change in self._box.remember("log", limit=limit)["changes"]]
+        Raises InputError if there is none such or no `knowledge` is used; RequestRejected, ServerUnavailable.
+        """
+        if self._among.sharing is None:
+            raise InputError("nothing can be proposed without shared knowledge; make the agent server with knowledge=True")
+        found = next((entry for entry in self._memory.read() if entry.id == ident), None)
+        if found is None:
+            raise InputError(f"there is no {visible(ident)[:20]}")
+        return self._among.sharing.propose(self.tenant, found)
 
     def take(self, batch: str, observations: Sequence[Mapping[str, Any]]) -> None:
         """Put a batch of observations into the box, and digest when enough are there. Raises MemoryFull, ServerUnavailable, BoxError."""
@@ -260,13 +243,17 @@ class AgentServer:
                 return int(self._box.remember("digest")["learned"])
             learned = 0
             while (waiting := self._box.remember("pending"))["batches"]:
-                said = self._box.ask(
-                    digesting.prompt(waiting["observations"], waiting["entries"]), schema=digesting.SCHEMA, apart=True, timeout_s=timeout_s
-                )
-                by = f"{self._among.setup.harness} {self._among.setup.model}"
-                done = self._box.remember("apply", batches=waiting["batches"], digest=digesting.read(said.get("output")), by=by)
-                learned += int(done["learned"])
+                learned += self._digest_batches(waiting, timeout_s)
             return learned
+
+    def _digest_batches(self, waiting: Mapping[str, Any], timeout_s: float) -> int:
+        setup, sharing, observations = self._among.setup, self._among.sharing, waiting["observations"]
+        asked = digesting.prompt(observations, waiting["entries"], shared=sharing is not None)
+        said = digesting.read(self._box.ask(asked, schema=digesting.SCHEMA, apart=True, timeout_s=timeout_s).get("output"))
+        done = self._box.remember("apply", batches=waiting["batches"], digest=said, by=f"{setup.harness} {setup.model}")
+        if sharing:
+            sharing.lessons(self.tenant, said, observations)
+        return int(done["learned"])
 
     def freeze(self, *, timeout_s: float = 30.0) -> None:
         """Deliver and digest what was observed, then freeze the box to disk. Any later use wakes it. Raises BoxError.

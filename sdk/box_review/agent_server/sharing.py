@@ -1,0 +1,72 @@
+"""What a tenant's agent tells those of others and hears from them: by the organisation's shared knowledge, never directly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from box_review.agent_server.recall import Remembered
+from box_review.client import Address
+from box_review.errors import BoxReviewError, InputError
+from box_review.knowledge import Entry, Knowledge, Withdrawn, proposal
+
+MOST_READ = 5
+MOST_LESSONS = 5
+
+
+class Sharing:
+    """One organisation's shared knowledge, as its agent servers use it.
+
+    Attributes:
+        last_error: why the last lesson of a digest was not taken; empty if it was.
+    """
+
+    def __init__(self, address: Address | None) -> None:
+        self._knowledge = Knowledge(address)
+        self.last_error = ""
+
+    def close(self) -> None:
+        """End all connections."""
+        self._knowledge.close()
+
+    def read(self, question: str) -> list[Entry]:
+        """What is published and fits a question. Raises ServerUnavailable."""
+        return self._knowledge.search(question[:1000], MOST_READ)
+
+    def propose(self, tenant: str, entry: Remembered) -> Entry:
+        """Offer something remembered to all; it is scrubbed, and published once others or a person say so too.
+
+        Raises InputError, RequestRejected, ServerUnavailable.
+        """
+        if not entry.holds:
+            raise InputError(f"{entry.id} holds no longer; only what does can be proposed")
+        return self._knowledge.propose(proposal(tenant, entry.text, entry.about, [_source(tenant, source) for source in entry.sources]))
+
+    def revoke(self, tenant: str, reason: str) -> Withdrawn:
+        """Trust a tenant's agent no more, and withdraw all that came from it. Raises RequestRejected, ServerUnavailable."""
+        return self._knowledge.revoke(tenant=tenant, reason=reason)
+
+    def lessons(self, tenant: str, digest: Mapping[str, Any], observations: Sequence[Mapping[str, Any]]) -> int:
+        """Propose what an agent holds to be useful for others; returns how much was taken. One that is refused does not stop the rest."""
+        known = {str(observation["id"]): observation for observation in observations}
+        taken = 0
+        for lesson in list(digest.get("lessons") or ())[:MOST_LESSONS]:
+            found = [known[ref] for ref in lesson.get("from", ()) if ref in known]
+            if not found:
+                continue
+            sources = [_source(tenant, f"{observation['id']} {observation['at']}") for observation in found[:20]]
+            try:
+                self._knowledge.propose(proposal(tenant, str(lesson.get("text", "")), str(lesson.get("about", "")), sources))
+            except BoxReviewError as error:
+                self.last_error = str(error)
+            else:
+                self.last_error = ""
+                taken += 1
+        return taken
+
+
+def _source(tenant: str, source: str) -> tuple[str, datetime]:
+    """`o-… TIME`, as a memory writes it down, for the store: named so that it can be revoked."""
+    ref, _, at = source.rpartition(" ")
+    return f"{tenant}/{ref or source}"[:300], datetime.fromisoformat(at) if ref else datetime.fromtimestamp(0)
