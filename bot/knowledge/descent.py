@@ -38,6 +38,25 @@ def bereft(entries: Iterable[Entry], bad: Bad, needed: int) -> list[Entry]:
     return changed
 
 
+def independent(support: Iterable[Support]) -> int:
+    """How many of the tenants that say something have it from sources of their own: those that saw the same thing count as one."""
+    groups: list[set[str]] = []
+    alone = 0
+    for one in support:
+        if not one.refs:
+            alone += 1
+            continue
+        joined = set(one.refs)
+        apart = []
+        for group in groups:
+            if group.isdisjoint(joined):
+                apart.append(group)
+            else:
+                joined |= group
+        groups = [*apart, joined]
+    return alone + len(groups)
+
+
 def withdrawn(before: Mapping[str, Entry], after: Iterable[Entry]) -> list[str]:
     """Ids of entries that fell by a change."""
     return [entry.id for entry in after if entry.state == "revoked" and before[entry.id].state != "revoked"]
@@ -45,7 +64,7 @@ def withdrawn(before: Mapping[str, Entry], after: Iterable[Entry]) -> list[str]:
 
 def _without(entry: Entry, left: tuple[Support, ...], needed: int, reason: str) -> Entry:
     entry = entry.model_copy(update={"support": left})
-    stands = bool(left) and (entry.state == "proposed" or bool(entry.approved_by) or len(left) >= needed)
+    stands = bool(left) and (entry.state == "proposed" or bool(entry.approved_by) or independent(left) >= needed)
     if entry.state in ("refused", "revoked") or stands:
         return entry
     return entry.model_copy(update={"state": "revoked", "reason": reason, "shared": False, "published_at": None, "approved_by": None})

@@ -9,7 +9,7 @@ from pathlib import Path
 from box_review.knowledge import Entry, Proposal, Revocation, Revoked, SourceName, State, Support, Withdrawn
 
 from bot.errors import Refused
-from bot.knowledge.descent import Bad, bereft, withdrawn
+from bot.knowledge.descent import Bad, bereft, independent, withdrawn
 from bot.knowledge.files import scope_of
 from bot.knowledge.history import Deed
 from bot.knowledge.intake import begun, check_room, check_sources, joined, now, says_nothing_new, screened_proposal, supported_by
@@ -82,7 +82,7 @@ class Desk:
         if entry.state == "revoked":
             flags = tuple(dict.fromkeys((*entry.flags, REVOKED_BEFORE)))
             entry = entry.model_copy(update={"state": "proposed", "reason": None, "flags": flags})
-        if entry.state == "proposed" and not entry.flags and len(entry.support) >= self._needed:
+        if entry.state == "proposed" and not entry.flags and independent(entry.support) >= self._needed:
             entry, what = entry.model_copy(update={"state": "published", "published_at": now()}), "published"
         writing.keep(by.scope, [entry], Deed(what, (entry.id,), by.key_id, support.tenant))
         return entry

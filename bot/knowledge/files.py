@@ -58,6 +58,11 @@ def is_draft(path: str) -> bool:
     return path.rpartition("/")[2].startswith(_DRAFT)
 
 
+def is_ours(path: str) -> bool:
+    """True for a path where we write; whatever else a person has put into the store is left alone."""
+    return ident_in(path) is not None or is_revoked(path) or is_draft(path)
+
+
 def write(folder: Path, path: str, value: BaseModel) -> None:
     """Put a file in its place, whole or not at all. It need not reach the disk: what is committed does, and it is restored from there."""
     target = folder / path
@@ -85,10 +90,8 @@ def check(folder: Path, path: str) -> None:
     """Raises Unreadable for a file that is none of ours, FileNotFoundError for one that is gone."""
     if is_revoked(path):
         revoked_at(folder, path)
-    elif ident_in(path) is not None:
-        entry_at(folder, path)
     else:
-        raise Unreadable(f"{path}: no entry lies there")
+        entry_at(folder, path)
 
 
 def set_aside(folder: Path, path: str) -> Path:

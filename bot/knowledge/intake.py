@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from datetime import UTC, datetime
 
 from box_review.knowledge import MAX_TEXT, Entry, Proposal, Support
@@ -75,11 +76,11 @@ def check_room(shelf: Shelf, tenant: str, known: Entry | None) -> None:
 
 def screened_proposal(proposal: Proposal, names: tuple[str, ...]) -> Screened:
     """Text and topic, whose flags count alike. Raises Refused for what is no statement any more."""
+    if len(unicodedata.normalize("NFKC", proposal.text)) > MAX_TEXT:
+        raise Refused(f"the proposal's text has more than {MAX_TEXT} characters once its compound signs are written out")
     found, topic = screened(proposal.text, names), screened(proposal.topic, names)
     if not found.text:
         raise Refused("the proposal's text holds nothing that may be kept")
-    if len(found.text) > MAX_TEXT:
-        raise Refused(f"the proposal's text has more than {MAX_TEXT} characters once its compound signs are written out")
     flags = (f"topic: {flag}" for flag in topic.flags if flag not in _FINE_IN_A_TOPIC)
     return Screened(found.text, (*found.flags, *flags))
 

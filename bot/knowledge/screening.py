@@ -17,6 +17,7 @@ from box_review.scrub import scrub
 
 from bot.knowledge.signs import DIGITS_FOR_LETTERS, ENGLISH, FORMS, INSTRUCTIONS
 
+MOST_LINES = 2
 _LETTERS = re.compile(r"[^\W\d_]+")
 _DIGIT_IN_A_WORD = re.compile(r"[^\W\d_][0134578@$!|]+[^\W\d_]")
 
@@ -41,6 +42,8 @@ def screened(text: str, names: Iterable[str] = ()) -> Screened:
     clean = scrub(shown)
     flags += [f"scrubbed: {kind}" for kind in clean.found]
     flags += [flag for flag, pattern in (*INSTRUCTIONS, *FORMS) if pattern.search(clean.text)]
+    if sum(bool(line.strip()) for line in clean.text.splitlines()) > MOST_LINES:
+        flags.append("several lines")
     flags += _of_disguise(clean.text)
     if _names_one(clean.text, names):
         flags.append("names a tenant")
@@ -53,8 +56,8 @@ def scrubbed(text: str) -> str:
 
 
 def named(name: str) -> str:
-    """A tenant's name or a source's, as it is kept: one that reaches a person stays one and the same, and reaches nobody."""
-    shown = visible(name).strip()
+    """A tenant's name or a source's, as it is kept: in lower case; one that reaches a person stays one and the same, and reaches nobody."""
+    shown = visible(unicodedata.normalize("NFKC", name)).strip().casefold()
     clean = scrub(shown)
     return f"{clean.text}~{hashlib.sha256(shown.encode()).hexdigest()[:12]}" if clean.found else shown
 

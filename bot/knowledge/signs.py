@@ -19,7 +19,7 @@ def _sign(*parts: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
 
 
 INSTRUCTIONS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("instruction", _sign(rf"(?:^|[.!?;:\n]\s*|[-*>•]\s+|\b(?:and|then|must|should|shall|please|now)\s+)(?:{_ORDER})\b")),
+    ("instruction", _sign(rf"(?:^|[.!?;:\n]\s{0, 9}|[-*>•]\s{1, 9}|\b(?:and|then|must|should|shall|please|now)\s{1, 9})(?:{_ORDER})\b")),
     (
         "instruction",
         _sign(
@@ -54,7 +54,7 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "role marker",
         _sign(
-            r"^\W*(?:system|user|assistant|human|developer|tool|function)\W*[:\]|>]",
+            r"^[^\w\n]{0,20}(?:system|user|assistant|human|developer|tool|function)[^\w\n]{0,20}[:\]|>]",
             r"<\|?/?(?:im_start|im_end|system|user|assistant|end|s)\|?>|\[/?INST\]|###|<<|>>",
             flags=re.MULTILINE,
         ),
@@ -62,7 +62,6 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("tool call", _sign(r"\b(?:tool_use|tool_call|tool_result|function_call|invoke)\b|\"(?:name|arguments|input|command)\"\s*:|[{}]")),
     ("spelled out", _sign(r"(?:\b\w[\W_]+){5,}\w\b")),
     ("encoded", _sign(r"[A-Za-z0-9+/_-]{40,}={0,2}|(?:\\x[0-9a-f]{2}){3,}|(?:\\u[0-9a-f]{4}){2,}|(?:%[0-9a-f]{2}){4,}")),
-    ("several lines", _sign(r"\n\s*\S.*\n\s*\S", flags=re.DOTALL)),
 )
 """What is no plain sentence."""
 

@@ -68,7 +68,7 @@ class Store:
     @contextlib.contextmanager
     def changing(self) -> Iterator[Writing]:
         """The store for one change after the other, as the newest commit has it."""
-        with self._ready().held() as hold:
+        with _telling(), self._ready().held() as hold:
             self._catch_up(hold)
             yield Writing(self, hold)
             if self._kept >= TIDY_EVERY:
@@ -77,10 +77,11 @@ class Store:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Store]:
         """The store for looking at, as the newest commit has it."""
-        lock = self._ready()
-        if self._history.head() != self._seen:
-            with lock.held() as hold:
-                self._catch_up(hold)
+        with _telling():
+            lock = self._ready()
+            if self._history.head() != self._seen:
+                with lock.held() as hold:
+                    self._catch_up(hold)
         with self._memory:
             yield self
 
@@ -96,8 +97,9 @@ class Store:
 
     def log(self, scope: str, limit: int) -> list[Change]:
         """The newest changes of a scope."""
-        self._ready()
-        return self._history.log(scope, limit)
+        with _telling():
+            self._ready()
+            return self._history.log(scope, limit)
 
     def close(self) -> None:
         """Give memory back; what is on disk needs no closing."""
@@ -160,7 +162,7 @@ class Store:
     def _put_right(self, hold: int) -> None:
         """Commit or restore whatever differs from the newest commit; see the module's text."""
         self._history.unlock()
-        found = self._history.uncommitted(hold)
+        found = [path for path in self._history.uncommitted(hold) if files.is_ours(path)]
         good: list[str] = []
         for path in found:
             if self._is_whole(path):
@@ -241,3 +243,13 @@ class Store:
             shelf.put(entry)
         if revoked is not None:
             shelf.revoked = revoked
+
+
+@contextlib.contextmanager
+def _telling() -> Iterator[None]:
+    """A folder or disk that fails is the operator's trouble: callers hear that in a sentence, and no path."""
+    try:
+        yield
+    except OSError as error:
+        log.exception("shared knowledge cannot be kept")
+        raise Refused(f"shared knowledge cannot be used on this server: {error.strerror or type(error).__name__}", 503) from error

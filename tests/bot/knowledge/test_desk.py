@@ -58,6 +58,17 @@ def test_tenant_that_says_it_three_times_is_one(propose: Propose, desk: Desk) ->
     assert len(desk.store.log(US.scope, 10)) == 3  # one of each that brought something
 
 
+def test_tenants_that_saw_the_same_thing_are_one(propose: Propose) -> None:
+    assert propose("one", "two", "three", refs=("page 7",)).state == "proposed"
+    assert propose("four", refs=("page 8",)).state == "proposed"
+    assert propose("five", refs=("page 7", "page 8", "page 9")).state == "proposed"
+    assert [propose(tenant).state for tenant in ("six", "seven")] == ["proposed", "published"]
+
+
+def test_name_in_other_letters_is_the_same_tenant(propose: Propose) -> None:
+    assert len(propose("acme", "ACME", "Ac\u200bme", "\uff41cme").support) == 1
+
+
 @pytest.mark.parametrize("text", POISON.values(), ids=POISON)
 def test_poison_is_not_published_by_any_number_of_tenants(propose: Propose, desk: Desk, text: str) -> None:
     for tenant in ("one", "two", "three", "four"):
@@ -140,8 +151,9 @@ def test_revocation_stays_after_a_restart(propose: Propose, desk: Desk) -> None:
 
 
 def test_revoked_thing_that_was_seen_takes_its_supporters_along(propose: Propose, desk: Desk) -> None:
-    propose("one", refs=("issue 7", "ask-1"))
-    entry = propose("two", "three", refs=("ask-2",))
+    propose("one", refs=("Issue 7", "ask-1"))
+    propose("two", refs=("ask-2",))
+    entry = propose("three", refs=("ask-3",))
     assert entry.state == "published"
     assert desk.revoke(US, Revocation(ref="issue 7", reason="a joke")).entries == (entry.id,)
     with pytest.raises(Refused, match="source that the proposal names is revoked"):

@@ -244,6 +244,23 @@ def test_lock_that_others_do_not_let_go_of_is_a_refusal(tmp_path: Path, monkeypa
         _propose(other, "The tests take 3 minutes.")
 
 
+def test_folder_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "knowledge").write_text("a file")
+    for act in (_propose, lambda desk: desk.entries(ME, None, 1), lambda desk: desk.store.log(SCOPE, 1)):
+        with pytest.raises(Refused, match="shared knowledge cannot be used on this server: ") as refused:
+            act(_desk(tmp_path))
+        assert (refused.value.status_code, str(tmp_path) in str(refused.value)) == (503, False)
+
+
+def test_files_that_a_person_keeps_there_are_left_alone(tmp_path: Path) -> None:
+    entry = _propose(_desk(tmp_path))
+    notes = [tmp_path / "knowledge" / name for name in ("README.md", f"{SCOPE}/notes.txt", "x.json")]
+    for note in notes:
+        note.write_text("mine")
+    assert _desk(tmp_path).entries(ME, None, 10) == [entry]
+    assert [note.read_text() for note in notes] == ["mine"] * 3
+
+
 def test_network_file_system_is_told_from_a_disk(tmp_path: Path) -> None:
     mounts = tmp_path / "mounts"
     lines = ("/ rw - ext4 /dev/a rw", f"{tmp_path}/far rw shared:1 - nfs4 host:/x rw", f"{tmp_path}/farther rw - xfs /dev/b rw")
