@@ -11,6 +11,7 @@ act pretend behave obey follow stop start delete remove drop disable enable gran
 consider assume mark classify report do don don't dont never always please note make let ensure trust use
 """
 _SHALL = r"\b(?:always|never|must|shall|should|do not|don['\u2019]?t)\b"
+_BEGINS = r"(?:^|[.!?;:\n]\s{0,9}|[-*>•]\s{1,9}|\b(?:and|then|must|should|shall|please|now)\s{1,9})"
 _ORDER = "|".join(_ORDERS.split())
 
 
@@ -19,7 +20,7 @@ def _sign(*parts: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
 
 
 INSTRUCTIONS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("instruction", _sign(rf"(?:^|[.!?;:\n]\s{0, 9}|[-*>•]\s{1, 9}|\b(?:and|then|must|should|shall|please|now)\s{1, 9})(?:{_ORDER})\b")),
+    ("instruction", _sign(_BEGINS + rf"(?:{_ORDER})\b")),
     (
         "instruction",
         _sign(
