@@ -18,6 +18,7 @@ from box_review.scrub import scrub
 from bot.knowledge.signs import DIGITS_FOR_LETTERS, ENGLISH, FORMS, INSTRUCTIONS
 
 MOST_LINES = 2
+_SPACES, _LINE_END = re.compile(r"[^\S\n]+"), re.compile(r" ?(?:\n ?)+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _DIGIT_IN_A_WORD = re.compile(r"[^\W\d_][0134578@$!|]+[^\W\d_]")
 
@@ -39,7 +40,7 @@ def screened(text: str, names: Iterable[str] = ()) -> Screened:
     plain = unicodedata.normalize("NFKC", text)
     shown = visible(plain, multiline=True)
     flags = [] if shown == plain.replace("\r\n", "\n") else ["hidden characters"]
-    clean = scrub(shown)
+    clean = scrub(_LINE_END.sub("\n", _SPACES.sub(" ", shown)))
     flags += [f"scrubbed: {kind}" for kind in clean.found]
     flags += [flag for flag, pattern in (*INSTRUCTIONS, *FORMS) if pattern.search(clean.text)]
     if sum(bool(line.strip()) for line in clean.text.splitlines()) > MOST_LINES:
@@ -58,7 +59,7 @@ def scrubbed(text: str) -> str:
 def named(name: str) -> str:
     """A tenant's name or a source's, as it is kept: in lower case; one that reaches a person stays one and the same, and reaches nobody."""
     shown = visible(unicodedata.normalize("NFKC", name)).strip().casefold()
-    clean = scrub(shown)
+    clean = scrub(_LINE_END.sub("\n", _SPACES.sub(" ", shown)))
     return f"{clean.text}~{hashlib.sha256(shown.encode()).hexdigest()[:12]}" if clean.found else shown
 
 

@@ -55,7 +55,7 @@ FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "role marker",
         _sign(
-            r"^[^\w\n]{0,20}(?:system|user|assistant|human|developer|tool|function)[^\w\n]{0,20}[:\]|>]",
+            r"^[^\w\n]{0,200}(?:system|user|assistant|human|developer|tool|function)[^\w\n]{0,200}[:\]|>]",
             r"<\|?/?(?:im_start|im_end|system|user|assistant|end|s)\|?>|\[/?INST\]|###|<<|>>",
             flags=re.MULTILINE,
         ),
