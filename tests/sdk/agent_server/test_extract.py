@@ -54,6 +54,24 @@ def test_one_observation_cannot_fill_the_memory() -> None:
     assert sum(entry.kind == "fact" for entry in found) == 5
 
 
+@pytest.mark.parametrize(
+    ("request_", "facts"),
+    [
+        ('{"text": "My plan is gold."}', ["My plan is gold."]),
+        (
+            '[{"role": "system", "content": "My name is no fact."}, {"role": "user", "content": [{"text": "My plan is gold."}]}]',
+            ["My plan is gold."],
+        ),
+        ('{"text": "My plan is gold.", cut', []),
+        ("[" * 100_000, []),
+        ('{"n": 1, "on": true, "nothing": null}', []),
+    ],
+    ids=["object", "chat", "cut", "deep", "no texts"],
+)
+def test_texts_in_json_are_read_and_in_a_chat_only_what_its_user_said(request_: str, facts: list[str]) -> None:
+    assert [entry.text for entry in entries([observation(1, request_)]) if entry.kind == "fact"] == facts
+
+
 @given(st.text())
 def test_any_request_can_be_read(text: str) -> None:
     for entry in entries([observation(1, text)]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +13,7 @@ from .book import Entry, line
 
 MOST_STATEMENTS = 5
 MOST_SAID = 3
+MOST_TEXTS = 50
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _STATED = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
@@ -46,7 +49,7 @@ def entries(observations: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:
 def _stated(observation: Mapping[str, Any]) -> Iterator[Entry]:
     """Statements, and what else was said: it may turn out to be what is asked for, and is the first to be forgotten."""
     stated = said = 0
-    for sentence in _SENTENCE.split(str(observation["request"])):
+    for sentence in (sentence for text in _texts(str(observation["request"])) for sentence in _SENTENCE.split(text)):
         if not 6 <= len(sentence.strip()) <= 400:
             continue
         if (found := statement(sentence)) and stated < MOST_STATEMENTS:
@@ -56,6 +59,28 @@ def _stated(observation: Mapping[str, Any]) -> Iterator[Entry]:
         elif not found and said < MOST_SAID and len(sentence) <= 200 and len(sentence.split()) > 3 and not sentence.rstrip().endswith("?"):
             said += 1
             yield Entry("episode", f"Said: {line(sentence)}", str(observation["at"]), sources=(source(observation),))
+
+
+def _texts(request: str) -> list[str]:
+    """The words in a request: all of it, or the texts in its JSON; of a chat, what its user said."""
+    if request[:1] not in ("{", "["):
+        return [request]
+    try:
+        return list(itertools.islice(_leaves(json.loads(request)), MOST_TEXTS))
+    except (ValueError, RecursionError):
+        return [request]
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for part in value:
+            yield from _leaves(part)
+    elif isinstance(value, dict) and value.get("role", "user") == "user":
+        for name, part in value.items():
+            if name != "role":
+                yield from _leaves(part)
 
 
 def statement(sentence: str) -> tuple[str, str, str] | None:
