@@ -326,6 +326,19 @@ def number(asked: Asked) -> str:
     return asked.said.partition("Number ")[2].partition(" ")[0]
 
 
+def test_server_of_this_machine_is_started_for_it_and_again_after_a_kill(data_dir: Path, beside: Path) -> None:
+    (beside / "spec.yml").write_text(json.dumps(spec("first", count=10, at_once=1)))
+    out, environment = beside / "out", {"BOX_DATA_DIR": str(data_dir / "d")}
+    argv = [sys.executable, "-m", "box_review", "compare", beside / "spec.yml", "--out", out]
+    with subprocess.Popen(argv, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        until(lambda: len(list(out.glob("answers/*.json"))) >= 2)
+        process.send_signal(signal.SIGKILL)
+    finished = len(list(out.glob("answers/*.json")))
+    done = box_review("compare", beside / "spec.yml", "--out", out, "--format", "json", "--quiet", **environment)
+    assert done.code == 0, done.err
+    assert Comparison.model_validate_json(done.out).known_before == finished < 10
+
+
 def test_two_comparisons_in_one_folder_at_once_are_refused(served: Server, beside: Path) -> None:
     (beside / "spec.yml").write_text(json.dumps(spec("first", count=1, setup={"files": {"agent.py": "agent.py"}, "commands": ["sleep 3"]})))
     environment = {**os.environ, "BOX_REVIEW_URL": served.url, "BOX_REVIEW_API_KEY": served.address.api_key}

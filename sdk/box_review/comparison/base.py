@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +29,7 @@ listed() { find / /workspace/home -xdev \( -path /proc -o -path /dev -o -path /s
 { listed -printf '%y %m %p %l\0' | sort -zu; listed -type f -print0 | sort -zu | xargs -0r sha256sum -z; } | sha256sum
 """
 _SAID = 2000
+PATIENCE_S = 30.0
 
 
 class Kept(BaseModel):
@@ -51,6 +53,7 @@ def ground(plan: Plan, address: Address, store: Store) -> Iterator[Ground]:
     """
     boxes = Boxes(address)
     try:
+        _await_host(boxes, store.label)
         remove_left(boxes, store.label)
         snapshot_id = _taken_up(plan, boxes, address, store) or _made(plan, boxes, store)
         digest = _look(plan, boxes, store.label, snapshot_id)
@@ -64,6 +67,20 @@ def done_with(ready: Ground, address: Address, store: Store) -> None:
     """Delete the snapshot: every cell has been run."""
     _forget(ready.snapshot_id, address)
     (store.folder / "base" / "kept.json").unlink(missing_ok=True)
+
+
+def _await_host(boxes: Boxes, label: str) -> None:
+    """A server that has just started answers before the host of its boxes does, which puts in order what was killed. Raises `FAULTS`."""
+    ends = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            boxes.list(label)
+        except BoxError as error:
+            if (error.status_code or 0) < 500 or time.monotonic() > ends:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def _forget(snapshot_id: str, address: Address) -> None:
