@@ -24,12 +24,12 @@ from box_review.errors import InputError
 
 from tests.conftest import short_folder
 from tests.fakes.models import ModelServer
-from tests.fakes.script import Asked, Step
+from tests.fakes.script import Asked, Step, Tool, steps
 from tests.server import Ended, Server, box_review
 
 # An agent whose answers depend on its model and on the number it is asked about. `x` is what stands in the sources of an input.
 AGENT = """
-import json, sys
+import json, sys, time
 prompt, model = sys.argv[sys.argv.index("-p") + 1], sys.argv[sys.argv.index("--model") + 1]
 number = int(prompt.split()[1])
 said, cost = f"x{number}", 0.01
@@ -41,6 +41,7 @@ if model == "hostile": said = "<script>alert(1)</script>\\x1b[31m\\x00\\u202e" *
 if model == "huge":
     for _ in range(20): print("event: text\\ndata: " + json.dumps({"text": "word " * 100_000}) + "\\n", flush=True)
     sys.exit()
+if model == "late": time.sleep(60)
 if model == "dear": cost = 1.0
 if model == "files": said = open("given.txt").read() + open("base.txt").read()
 print("event: done\\ndata: " + json.dumps({"output": said, "total_cost_usd": cost, "input_tokens": 7, "output_tokens": 3}) + "\\n\\n")
@@ -64,7 +65,8 @@ def models() -> Iterator[ModelServer]:
 @pytest.fixture(scope="module")
 def served(models: ModelServer) -> Iterator[Server]:
     for folder in short_folder():
-        with Server(folder / "d", **models.environment) as server:
+        (folder / "prices.toml").write_text('["priced"]\ninput = 10000.0\noutput = 50000.0\n')
+        with Server(folder / "d", **models.environment, BOX_PRICES=str(folder / "prices.toml")) as server:
             yield server
 
 
@@ -171,6 +173,22 @@ def test_budget_is_for_all_cells_and_those_not_run_are_said(served: Server, besi
     assert (beside / "out" / ".label").read_text() not in snapshots(served)
 
 
+def test_budget_is_kept_by_what_the_gateway_counts(served: Server, models: ModelServer, beside: Path) -> None:
+    before, models.script = models.script, steps(Step(tools=(Tool("run", {"command": "true"}),)), Step(text="x"))
+    try:
+        given = spec("first", count=5, at_once=1) | {"models": [{"id": "priced", "model": "openai/priced"}]}
+        found = compare(given, folder=beside, out=beside / "out", address=served.address, budget_usd=7)
+    finally:
+        models.script = before
+    a_cell = found.cells[0].answer.cost_usd  # two calls
+    assert 3 < a_cell < 5
+    assert [cell.answer.status for cell in found.cells] == [Status.ANSWERED, Status.ANSWERED, *[Status.NOT_RUN] * 3]
+    assert found.spent_usd == found.models[0].cost_usd < 7 + a_cell
+    unpriced = given | {"models": [{"id": "unpriced", "model": "openai/unpriced"}]}
+    [cell, *_] = compare(unpriced, folder=beside, out=beside / "other", address=served.address, budget_usd=7).cells
+    assert (cell.answer.status, "price" in cell.answer.error) == (Status.FAILED, True)
+
+
 def test_scorer_that_raises_is_named_for_its_cell_and_the_rest_goes_on(served: Server, beside: Path) -> None:
     (beside / "own.py").write_text("def own(answer, input_id, **_):\n    return 1 / (input_id != 'i2') == 1\n")
     given = spec("first", scores=["exact_match", {"python": {"function": "own.py:own"}}])
@@ -237,6 +255,27 @@ def test_model_that_its_provider_does_not_know_fails_alone(served: Server, model
     assert [cell.answer.status for cell in found.cells] == [Status.ANSWERED, Status.FAILED]
     assert "404" in found.cells[1].answer.error
     assert (found.models[0].input_tokens, found.models[0].cached_input_tokens, found.models[0].output_tokens) == (90, 10, 20)
+
+
+def test_what_may_pass_is_tried_again_in_a_new_box(served: Server, models: ModelServer, beside: Path) -> None:
+    before, asked_before = models.script, len(models.asked)
+    models.script = lambda _: Step(status=503, text="later") if len(models.asked) - asked_before <= 6 else Step(text="x0")
+    try:
+        given = spec("first", count=1) | {"models": [{"id": "a", "model": "openai/busy"}]}
+        [cell] = compare(given, folder=beside, out=beside / "out", address=served.address).cells
+    finally:
+        models.script = before
+    assert (cell.answer.status, cell.answer.text) == (Status.ANSWERED, "x0")
+    assert cell.answer.attempts > 1
+
+
+def test_answer_that_takes_too_long_is_a_failure_with_its_time(served: Server, beside: Path) -> None:
+    given = spec("first", "late", count=1, timeout_s=2)
+    found = compare(given, folder=beside, out=beside / "out", address=served.address)
+    assert [cell.answer.status for cell in found.cells] == [Status.ANSWERED, Status.FAILED]
+    assert found.cells[1].answer.error == "no answer within 2 s"
+    assert found.cells[1].answer.attempts == 1
+    assert Boxes(served.address).list() == []
 
 
 def run(served: Server, *arguments: str | Path) -> Ended:
