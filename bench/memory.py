@@ -127,7 +127,7 @@ def _run(folder: Path) -> None:
                 {"id": f"o-{number}", "at": turn.at.strftime("%Y-%m-%dT%H:%M:%SZ"), "request": turn.text, "response": "ok", "metadata": {}}
                 for number, turn in enumerate(turns[start : start + TURNS], start)
             ]
-            agent._box.remember("add", batch=f"{start:06d}", observations=batch)
+            agent.tenant_box.remember("add", batch=f"{start:06d}", observations=batch)
         agent.digest()
         ways: dict[str, Callable[[Question], list[Turn]]] = {
             "memory": lambda question: [

@@ -27,7 +27,7 @@ from box_review.agent_server.outbox import Refused
 from box_review.agent_server.recall import Remembered, quoted
 from box_review.agent_server.sharing import Sharing
 from box_review.agent_server.tenant_box import MemoryFull, Setup, TenantBox
-from box_review.boxes import Boxes
+from box_review.boxes import Box, Boxes
 from box_review.client import Address
 from box_review.errors import InputError, ServerUnavailable
 from box_review.knowledge import Entry
@@ -134,6 +134,8 @@ class AgentServers:
         """Deliver what was observed and end; False if some of it was lost. Boxes freeze by themselves."""
         delivered = self.observer.close(timeout_s)
         self._digests.shutdown(wait=True, cancel_futures=True)
+        for server in list(self._servers.values()):
+            server.tenant_box.close()
         if self.sharing:
             self.sharing.close()
         return delivered
@@ -157,9 +159,10 @@ class AgentServer:
         self.tenant = tenant
         self._among = among or AgentServers(**options)
         self._own = among is None
-        self._box = self._among.box_of(tenant)
-        self._memory = Memory(tenant, self._box)
+        self.tenant_box = self._among.box_of(tenant)
+        self._memory = Memory(tenant, self.tenant_box)
         self._digesting = threading.Lock()
+        self._told: set[str] = set()
         self._undigested = 0
         self.digest_error = ""
         """Why the last digest that nobody waited for came to nothing; empty if it did not."""
@@ -191,12 +194,13 @@ class AgentServer:
             raise InputError(f"a question has 1 to {_MOST_QUESTION_BYTES} bytes")
         used, setup, sharing = tuple(self._memory.recall(question)), self._among.setup, self._among.sharing
         others = tuple(sharing.read(question)) if sharing else ()
+        self._told.update(entry.id for entry in used)
         if setup.harness is None:
             held = [(entry.text, entry.provenance) for entry in used] + [(entry.text, entry.provenance) for entry in others]
             lines = (f"- {visible(text)} ({provenance})" for text, provenance in held)
             return Answer("\n".join(lines) or "Nothing that fits is remembered.", used, "memory", others)
         prompt = "\n".join(filter(None, (quoted(used), knowledge.quoted(others), question)))
-        ended = self._box.ask(prompt, timeout_s=timeout_s)
+        ended = self.tenant_box.ask(prompt, timeout_s=timeout_s)
         told = ended.get("metadata") or {}
         return Answer(
             str(ended.get("output", "")),
@@ -208,6 +212,10 @@ class AgentServer:
             output_tokens=int(told.get("output_tokens", 0)),
             cost_usd=float(told.get("cost_usd", 0.0)),
         )
+
+    def box(self) -> Box:
+        """Its box, as the official client shows it: files, schedules, public URLs. Raises ServerUnavailable, BoxError."""
+        return self.tenant_box.box()
 
     def memory(self) -> Memory:
         """What it remembers: to be read, searched, corrected and forgotten."""
@@ -227,7 +235,7 @@ class AgentServer:
 
     def take(self, batch: str, observations: Sequence[Mapping[str, Any]]) -> None:
         """Put a batch of observations into the box, and digest when enough are there. Raises MemoryFull, ServerUnavailable, BoxError."""
-        self._box.remember("add", batch=batch, observations=list(observations))
+        self.tenant_box.remember("add", batch=batch, observations=list(observations))
         self._undigested += len(observations)
         if self._undigested >= DIGEST_AT and not self._digesting.locked():
             self._among.in_background(self._digest_if_it_can)
@@ -239,18 +247,20 @@ class AgentServer:
         """
         with self._digesting:
             self._undigested, self.digest_error = 0, ""
+            if told := [self._told.pop() for _ in range(len(self._told))]:
+                self.tenant_box.remember("use", ids=told)  # what is used is forgotten last
             if not self._among.digests_by_agent:
-                return int(self._box.remember("digest")["learned"])
+                return int(self.tenant_box.remember("digest")["learned"])
             learned = 0
-            while (waiting := self._box.remember("pending"))["batches"]:
+            while (waiting := self.tenant_box.remember("pending"))["batches"]:
                 learned += self._digest_batches(waiting, timeout_s)
             return learned
 
     def _digest_batches(self, waiting: Mapping[str, Any], timeout_s: float) -> int:
         setup, sharing, observations = self._among.setup, self._among.sharing, waiting["observations"]
         asked = digesting.prompt(observations, waiting["entries"], shared=sharing is not None)
-        said = digesting.read(self._box.ask(asked, schema=digesting.SCHEMA, apart=True, timeout_s=timeout_s).get("output"))
-        done = self._box.remember("apply", batches=waiting["batches"], digest=said, by=f"{setup.harness} {setup.model}")
+        said = digesting.read(self.tenant_box.ask(asked, schema=digesting.SCHEMA, apart=True, timeout_s=timeout_s).get("output"))
+        done = self.tenant_box.remember("apply", batches=waiting["batches"], digest=said, by=f"{setup.harness} {setup.model}")
         if sharing:
             sharing.lessons(self.tenant, said, observations)
         return int(done["learned"])
@@ -262,7 +272,7 @@ class AgentServer:
         """
         self._among.observer.flush(timeout_s)
         self._digest_if_it_can(timeout_s)
-        self._box.box().pause()
+        self.tenant_box.box().pause()
 
     def _digest_if_it_can(self, timeout_s: float = _DIGEST_S) -> None:
         try:

@@ -51,8 +51,10 @@ class Sharing:
         """Propose what an agent holds to be useful for others; returns how much was taken. One that is refused does not stop the rest."""
         known = {str(observation["id"]): observation for observation in observations}
         taken = 0
-        for lesson in list(digest.get("lessons") or ())[:MOST_LESSONS]:
-            found = [known[ref] for ref in lesson.get("from", ()) if ref in known]
+        lessons: list[dict[str, Any]] = digest.get("lessons") or []
+        for lesson in lessons[:MOST_LESSONS]:
+            named: list[str] = lesson.get("from") or []
+            found = [known[ref] for ref in named if ref in known]
             if not found:
                 continue
             sources = [_source(tenant, f"{observation['id']} {observation['at']}") for observation in found[:20]]

@@ -105,6 +105,13 @@ class TenantBox:
                     time.sleep(_BUSY_S)
             return self._box
 
+    def close(self) -> None:
+        """End its connections; a later use opens new ones."""
+        with self._finding:
+            if self._box is not None:
+                self._box.close()
+                self._box = None
+
     def _find(self) -> Box | None:
         try:
             return self._boxes.get(self.name)

@@ -75,6 +75,24 @@ def test_observed_is_remembered_and_told_with_the_question(servers: Make, tenant
     assert blue.sources[0].startswith("o-")
 
 
+def test_what_is_told_is_counted_and_so_forgotten_last(servers: Make, tenant: str) -> None:
+    agent = servers().of(tenant)
+    agent.memory().learn("The plan is gold.")
+    agent.memory().learn("The office is in Lyon.")
+    agent.ask("which plan?")
+    agent.freeze()
+    assert {entry.text: entry.uses for entry in agent.memory().read()} == {"The plan is gold.": 1, "The office is in Lyon.": 0}
+
+
+@pytest.mark.timeout(120)
+def test_schedule_wakes_a_tenant(servers: Make, tenant: str) -> None:
+    agent = servers().of(tenant)
+    agent.box().schedule.exec(cron="* * * * *", command=["sh", "-c", "date > woken"])
+    agent.freeze()
+    until(lambda: agent.box().get_status()["status"] != "paused", patience_s=70)
+    until(lambda: agent.box().exec.command("cat woken").exit_code == 0)
+
+
 def test_memory_is_corrected_and_forgotten(servers: Make, tenant: str) -> None:
     agent = servers().of(tenant)
     plan = agent.memory().learn("The plan is gold.")
@@ -150,7 +168,7 @@ def test_whatever_is_observed_is_bounded_and_clean(servers: Make, tenant: str, r
     agent = servers().of(tenant)
     assert agent.observe(request_, "ok")
     assert agent._among.observer.flush()
-    waiting = agent._box.remember("pending")["observations"]
+    waiting = agent.tenant_box.remember("pending")["observations"]
     assert len(waiting) == 1
     assert waiting[0]["request"].endswith(kept)
     assert len(waiting[0]["request"]) < 9000
@@ -223,7 +241,7 @@ def test_box_that_dies_while_it_digests_loses_nothing(servers: Make, tenant: str
     agent._among.observer.flush()
 
     def kill(asked: Asked) -> Step:
-        agent._box.box().pause()  # whatever was being done in it is over
+        agent.box().pause()  # whatever was being done in it is over
         return digest(asked)
 
     scripted[:] = [kill]
