@@ -42,6 +42,7 @@ _OPTIONS = tuple(word for setting in _SETTINGS for word in ("-c", setting))
 _LOCKS = ("index.lock", "HEAD.lock", f"refs/heads/{BRANCH}.lock", "packed-refs.lock", "gc.pid")
 _LOOSE_FOLDER = "objects/17"  # git's own way to guess how many objects lie loose: objects are spread evenly over 256 folders
 _MOST_LOOSE = 8
+_MOST_PACKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +137,11 @@ class History:
             (self.inner / name).unlink(missing_ok=True)
 
     def tidy(self, hold: int) -> None:
-        """Pack objects once there are thousands of loose ones."""
+        """Pack objects once there are thousands of loose ones: these alone mostly, and all of them once there are many packs."""
         loose = self.inner / _LOOSE_FOLDER
         if loose.exists() and len(list(loose.iterdir())) > _MOST_LOOSE:
-            self._run(["gc", "-q"], hold, deadline_s=TIDY_S)
+            many = len(list(self.inner.glob("objects/pack/*.pack"))) > _MOST_PACKS
+            self._run(["gc", "-q"] if many else ["repack", "-d", "-q"], hold, deadline_s=TIDY_S)
 
     def log(self, folder: str, limit: int) -> list[Change]:
         """The newest changes below a folder."""

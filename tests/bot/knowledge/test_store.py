@@ -14,6 +14,7 @@ import pytest
 from box_review.knowledge import Entry, Proposal, Revocation
 
 from bot.errors import Refused
+from bot.knowledge import history as histories
 from bot.knowledge import lock as locks
 from bot.knowledge import store as stores
 from bot.knowledge.desk import Desk, Person
@@ -283,8 +284,10 @@ def test_revocation_that_a_crash_cut_off_is_finished(tmp_path: Path) -> None:
     assert (again.state, [support.tenant for support in again.support]) == ("revoked", ["one", "three"])
 
 
-def test_objects_are_packed_before_they_are_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("packs", [20, -1], ids=["loose ones alone", "all"])
+def test_objects_are_packed_before_they_are_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packs: int) -> None:
     monkeypatch.setattr(stores, "TIDY_EVERY", 2)
+    monkeypatch.setattr(histories, "_MOST_PACKS", packs)
     desk = _desk(tmp_path)
     _propose(desk)
     loose = tmp_path / "knowledge/.git/objects/17"
