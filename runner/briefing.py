@@ -12,6 +12,7 @@ from importlib import resources
 from typing import Any
 
 from box_review import Finding
+from box_review.learned import LearnedRule
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from runner.evidence.survey import Survey
@@ -25,8 +26,10 @@ def instructions(role: str, guidance: str) -> str:
     return _render("instructions.md.j2", role=role, guidance=guidance)
 
 
-def review(role: str, words: str, title: str, survey: Survey, evidence: Sequence[Finding], nonce: str = "") -> str:
-    """A reviewer's task; `words` say what is looked for in this role."""
+def review(
+    role: str, words: str, title: str, survey: Survey, evidence: Sequence[Finding], nonce: str = "", *, said: Sequence[LearnedRule] = ()
+) -> str:
+    """A reviewer's task; `words` say what is looked for in this role, `said` what maintainers said before."""
     callers = [f"{use.path}:{use.line}: {use.text}  (uses {use.name})" for use in survey.callers]
     found = [f"{number}. {item.path}:{item.start_line} {item.topic}: {item.title}" for number, item in enumerate(evidence, 1)]
     values = {
@@ -37,6 +40,7 @@ def review(role: str, words: str, title: str, survey: Survey, evidence: Sequence
         "left_out": _bounded(survey.left_out),
         "callers": callers,
         "evidence": found,
+        "said": _said(said),
     }
     return _render("review.md.j2", nonce=nonce, **values)
 
@@ -51,9 +55,15 @@ def jury_instructions(guidance: str) -> str:
     return _render("jury_instructions.md.j2", guidance=guidance)
 
 
-def jury(findings: Sequence[Finding], title: str, files: Sequence[str], nonce: str = "") -> str:
+def jury(findings: Sequence[Finding], title: str, files: Sequence[str], nonce: str = "", *, said: Sequence[LearnedRule] = ()) -> str:
     """The jury's task: what is claimed and what was measured, without what the reviewers thought on the way."""
-    return _render("jury.md.j2", nonce=nonce, findings=[_claim(finding) for finding in findings], title=title, files=_bounded(files))
+    claims = [_claim(finding) for finding in findings]
+    return _render("jury.md.j2", nonce=nonce, findings=claims, title=title, files=_bounded(files), said=_said(said))
+
+
+def _said(rules: Sequence[LearnedRule]) -> list[str]:
+    """Guidance, each with who said it; what mutes is none of the agents' business."""
+    return _bounded([f"{rule.id}: {rule.text} ({rule.source})" for rule in rules if rule.mute is None])
 
 
 def _claim(finding: Finding) -> Mapping[str, Any]:

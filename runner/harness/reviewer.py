@@ -113,7 +113,7 @@ class AgentReviewer(Harness):
         await assignment.lane.enter("reviewing", f"{self.name} {self.version}".strip() + f", {model}")
         share = None if request.budget_usd is None else request.budget_usd * (1 - JURY_SHARE) / len(request.roles)
         brief = Brief(
-            prompt=briefing.review(role, words, request.title, seen, found),
+            prompt=briefing.review(role, words, request.title, seen, found, said=request.learned),
             instructions=briefing.instructions(role, request.instructions),
             schema=SCHEMA,
             model=model,

@@ -20,6 +20,7 @@ from runner.harness.reviewer import AgentReviewer
 from runner.host import NO_MODEL, Host
 from runner.jury.earlier import Looked, look_again, moved, not_shown, proven
 from runner.jury.merge import fold, merge
+from runner.jury.mutes import apply_mutes, uses
 from runner.jury.panel import Judgement, Panel
 from runner.jury.paths import matches
 from runner.jury.proof import Laboratory
@@ -97,15 +98,20 @@ class _Jury:
         looked = await self._look_again(self._lane.box, kept)
         proved, refuted = await self._prove(kept)
         findings, voted = await self._vote(panel, (*proved, *looked.standing), results, ends_at)
-        dropped = (*lost, *unseen, *refuted, *voted, *(item for result in results for item in result.dropped))
+        findings, muted = apply_mutes(findings, self._review.request.learned)
+        dropped = (*lost, *unseen, *refuted, *voted, *muted, *(item for result in results for item in result.dropped))
         folded = fold(merge(findings), self._review.request.max_comments)
         not_covered = (*gaps(self._review, results), *unchecked, *self._hint())
-        await self._conclude(results, Judged(folded, dropped, not_covered, self._judgement.summary, looked.earlier))
+        learned = uses(self._review.request.learned, muted, by_agents=not self._static)
+        await self._conclude(results, Judged(folded, dropped, not_covered, self._judgement.summary, looked.earlier, learned))
 
     def _hint(self) -> tuple[str, ...]:
         """What would have made this more than a review by analyzers."""
-        static = all(report.harness == "static" for report in self._review.roles)
-        return (f"No agent reviewed: {NO_MODEL}.",) if static and not self._host.settings.model else ()
+        return (f"No agent reviewed: {NO_MODEL}.",) if self._static and not self._host.settings.model else ()
+
+    @property
+    def _static(self) -> bool:
+        return all(report.harness == "static" for report in self._review.roles)
 
     async def _panel(self) -> Panel | None:
         """Who judges beside the rules; None for nobody, or where the votes were cast already."""
@@ -228,14 +234,16 @@ class _Jury:
         return tuple(finding for finding in merged if finding.id not in out), dropped, unchecked
 
     async def conclude_unchecked(self, reason: str) -> None:
-        """The jury failed: say so, and hand on what the reviewers found."""
+        """The jury failed: say so, and hand on what the reviewers found. Nothing is muted, as nobody knows what would have been proven."""
         self._judgement = Judgement(JuryReport(status="failed", usage=self._judgement.report.usage))
         await self._lane.enter("failed", reason)
         results = await self._results()
         merged, _ = with_proofs(merge(finding for result in results for finding in result.findings), {})
         said = (f"The findings were not checked by the jury: {reason}.", *gaps(self._review, results))
         dropped = tuple(item for result in results for item in result.dropped)
-        await self._conclude(results, Judged(fold(merged, self._review.request.max_comments), dropped, said), reason)
+        learned = uses(self._review.request.learned, (), by_agents=not self._static)
+        folded = fold(merged, self._review.request.max_comments)
+        await self._conclude(results, Judged(folded, dropped, said, learned=learned), reason)
 
     async def _conclude(self, results: tuple[RoleResult, ...], judged: Judged, error: str | None = None) -> None:
         box = None

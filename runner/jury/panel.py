@@ -80,7 +80,7 @@ class Panel:
             if left <= 0:
                 return Judgement.by_rules_alone(f"the budget of {request.budget_usd:g} USD was used up by the reviewers")
         brief = Brief(
-            prompt=briefing.jury(findings[:SHOWN], request.title, files),
+            prompt=briefing.jury(findings[:SHOWN], request.title, files, said=request.learned),
             instructions=briefing.jury_instructions("\n\n".join(filter(None, [request.instructions, request.jury.instructions]))),
             schema=SCHEMA,
             model=reviewer.model(request.jury.model or request.model),

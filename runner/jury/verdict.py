@@ -22,6 +22,7 @@ from box_review import (
     Severity,
     Usage,
 )
+from box_review.learned import LearnedUse
 
 from runner.result import RoleResult
 from runner.reviews import ReviewState
@@ -36,6 +37,7 @@ class Judged:
     not_covered: tuple[str, ...]
     summary: str = ""
     earlier: tuple[Earlier, ...] = ()
+    learned: tuple[LearnedUse, ...] = ()
 
 
 def record(review: ReviewState, results: Sequence[RoleResult], judged: Judged, jury: JuryReport) -> ReviewRecord:
@@ -58,6 +60,7 @@ def record(review: ReviewState, results: Sequence[RoleResult], judged: Judged, j
         dropped=judged.dropped,
         before=review.request.before,
         earlier=judged.earlier,
+        learned=judged.learned,
         not_covered=(*judged.not_covered, *_budget(review, jury)),
         changed_files=files,
         usage=_sum([*(report.usage for report in review.roles), jury.usage]),

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
 from box_review.errors import ConfigInvalid
-from box_review.finding import ContractModel, Role, Severity
-from box_review.review import DEFAULT_ROLES, Conclusion, PathPattern, Reviewer
+from box_review.finding import ContractModel, PathPattern, Role, Severity
+from box_review.review import DEFAULT_ROLES, Conclusion, Reviewer
 from box_review.source import Change, read_base
 
 FILE = ".github/box-review.yml"
@@ -23,6 +23,7 @@ MOST_BYTES, DEEPEST = 65_536, 20
 _BEGIN = (yaml.BlockMappingStartToken, yaml.BlockSequenceStartToken, yaml.FlowMappingStartToken, yaml.FlowSequenceStartToken)
 _END = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
 
+M = TypeVar("M", bound=ContractModel)
 Model = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -151,6 +152,18 @@ def read_config(text: bytes, name: str = FILE) -> RepoConfig:
     Raises:
         ConfigInvalid: with every problem and its line.
     """
+    return read_as(text, name, RepoConfig, _known_keys)
+
+
+def read_as(text: bytes, name: str, model: type[M], known_keys: Callable[[Sequence[str]], Iterable[str]]) -> M:
+    """A file of keys and values as a model.
+
+    Args:
+        known_keys: what there is beside the key at a place, which nobody knows.
+
+    Raises:
+        ConfigInvalid: with every problem and its line.
+    """
     if len(text) > MOST_BYTES:
         raise ConfigInvalid(name, [(1, f"the file has more than {MOST_BYTES} bytes")])
     try:
@@ -166,12 +179,17 @@ def read_config(text: bytes, name: str = FILE) -> RepoConfig:
             raise
         raise ConfigInvalid(name, [(1, f"this is no YAML: {str(error).splitlines()[0]}")]) from error
     if not isinstance(value, dict):
-        raise ConfigInvalid(name, [(1, "the file must hold keys and values, e.g. `roles: [security]`")])
+        raise ConfigInvalid(name, [(1, f"the file must hold keys and values, e.g. `{next(iter(model.model_fields))}: […]`")])
     try:
-        return RepoConfig.model_validate(value)
+        return model.model_validate(value)
     except ValidationError as error:
-        problems = [(_line(node, problem["loc"]), _sentence(problem)) for problem in error.errors(include_url=False)]
+        problems = [(_line(node, problem["loc"]), _sentence(problem, known_keys)) for problem in error.errors(include_url=False)]
         raise ConfigInvalid(name, sorted(problems)) from error
+
+
+def _known_keys(place: Sequence[str]) -> Iterable[str]:
+    parts: dict[str, type[ContractModel]] = {"github": GitHubConfig, "paths": PathsConfig, "path_instructions": PathInstructions}
+    return (parts.get(place[0], Reviewer) if len(place) > 1 else RepoConfig).model_fields
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml comes without types
@@ -241,14 +259,13 @@ def _line(node: yaml.Node | None, place: Sequence[int | str]) -> int:
     return line
 
 
-def _sentence(problem: Any) -> str:
+def _sentence(problem: Any, known_keys: Callable[[Sequence[str]], Iterable[str]]) -> str:
     """What is wrong, and what would be right."""
     place = [str(part) for part in problem["loc"] if part != "[key]"]
     name = ".".join(place)
     if problem["type"] == "extra_forbidden":
-        parts: dict[str, type[ContractModel]] = {"github": GitHubConfig, "paths": PathsConfig, "path_instructions": PathInstructions}
-        known = (parts.get(place[0], Reviewer) if len(place) > 1 else RepoConfig).model_fields
+        known = list(known_keys(place))
         near = difflib.get_close_matches(place[-1], known, 1)
         return f"{name}: there is no such key; " + (f"is {near[0]!r} meant?" if near else f"there are {', '.join(known)}")
     said = problem["msg"].removeprefix("Value error, ")
-    return f"{name}: {said[0].lower()}{said[1:]}, not {str(problem['input'])[:80]!r}"
+    return f"{name or 'the file'}: {said[0].lower()}{said[1:]}, not {str(problem['input'])[:80]!r}"

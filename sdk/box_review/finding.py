@@ -29,6 +29,18 @@ Path = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 """Path in the repository, `/`-separated; bytes that are not UTF-8 stand as `\\xNN`."""
 
 
+def _a_pattern(text: str) -> str:
+    """Patterns go to git as they are, so nothing in them may mean more."""
+    if text[0] in "/:" or "\\" in text or not text.isprintable():
+        raise ValueError(
+            "a pattern is a path in the repository, such as dist/** or **/*.lock, without a slash at its beginning or backslashes"
+        )
+    return text
+
+
+PathPattern = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_a_pattern)]
+
+
 class Severity(StrEnum):
     """How bad it is if nobody acts; ordered by `rank`, critical first."""
 

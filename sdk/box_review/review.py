@@ -10,9 +10,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
-from box_review.finding import ContractModel, Dropped, Finding, Path, Role, Severity
+from box_review.finding import ContractModel, Dropped, Finding, Path, PathPattern, Role, Severity
+from box_review.learned import MOST_RULES, LearnedRule, LearnedUse
 
 SCHEMA_VERSION: Literal[1] = 1
 DEFAULT_ROLES = ("security", "quality", "architecture")
@@ -21,18 +22,6 @@ REPOSITORY = "/workspace/home/repo"
 
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
 ReviewId = Annotated[str, StringConstraints(pattern=r"^rv-[0-9a-z]{16}$")]
-
-
-def _a_pattern(text: str) -> str:
-    """Patterns go to git as they are, so nothing in them may mean more."""
-    if text[0] in "/:" or "\\" in text or not text.isprintable():
-        raise ValueError(
-            "a pattern is a path in the repository, such as dist/** or **/*.lock, without a slash at its beginning or backslashes"
-        )
-    return text
-
-
-PathPattern = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_a_pattern)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -74,6 +63,7 @@ class ReviewRequest(ContractModel):
         fail_on: severity from which the conclusion is `failure`; None never fails.
         before: the review of an earlier head; what it found is looked for first.
         ignore_paths: files nobody looks at, as patterns in which `**` stands for any folders.
+        learned: rules in force that maintainers taught: agents are told those without a mute, the jury heeds those with one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -97,6 +87,7 @@ class ReviewRequest(ContractModel):
     fail_on: Severity | None = Severity.HIGH
     before: ReviewId | None = None
     ignore_paths: tuple[PathPattern, ...] = Field(default=(), max_length=100)
+    learned: tuple[LearnedRule, ...] = Field(default=(), max_length=MOST_RULES)
 
     def reviewer(self, role: str) -> Reviewer:
         """What drives one role, with what is the same for all."""
@@ -296,6 +287,8 @@ class ReviewRecord(ContractModel):
     """The review of an earlier head that this one goes on from."""
     earlier: tuple[Earlier, ...] = ()
     """What became of what that one found."""
+    learned: tuple[LearnedUse, ...] = ()
+    """Learned rules that this review was given, and what each muted."""
     not_covered: tuple[str, ...] = ()
     changed_files: tuple[ChangedFile, ...] = ()
     usage: Usage = Usage()

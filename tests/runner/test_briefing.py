@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from box_review import Evidence, Excerpt, Finding, Proof, ProofState, Reproducer, Severity
+from box_review.learned import LearnedRule, Mute
 
 from runner import briefing
 from runner.evidence.survey import Survey, Use
@@ -72,9 +73,10 @@ def test_every_role_has_words_of_its_own(role: str) -> None:
 def test_text_of_a_pull_request_cannot_end_its_marks() -> None:
     """Threat: a title, file name or claim that pretends to be the end of what is untrusted."""
     evil = Survey(diff=EVIL, left_out=(EVIL,), callers=(Use(path=EVIL, line=1, name="x", text=EVIL),))
+    said = [LearnedRule(id="l-1", text=EVIL, source=EVIL)]
     for told in (
-        briefing.review("quality", OURS["quality"], EVIL, evil, [finding(title=EVIL)]),
-        briefing.jury([finding(title=EVIL)], EVIL, [EVIL]),
+        briefing.review("quality", OURS["quality"], EVIL, evil, [finding(title=EVIL)], said=said),
+        briefing.jury([finding(title=EVIL)], EVIL, [EVIL], said=said),
     ):
         number = re.findall(r'<untrusted id="([0-9a-f]{16})"', told)[0]
         outside = re.sub(rf'<untrusted id="{number}".*?</untrusted id="{number}">', "", told, flags=re.DOTALL)
@@ -90,3 +92,18 @@ def test_long_lists_are_cut_and_counted() -> None:
     told = briefing.review("quality", OURS["quality"], "t", Survey(diff="", left_out=("x" * 4000,) * 400), [])
     assert len(told) < 40_000
     assert "… and 396 more" in told or "… and 395 more" in told
+
+
+def test_what_maintainers_said_is_quoted_with_who_said_it_and_what_mutes_is_not_told() -> None:
+    rules = [
+        LearnedRule(id="l-1", text="Amounts are cents", source="/box learn by @ada on #12"),
+        LearnedRule(id="l-2", text="noise", mute=Mute(tool="ruff")),
+    ]
+    for told in (
+        briefing.review("quality", OURS["quality"], "t", SURVEY, [], nonce="0123456789abcdef", said=rules),
+        briefing.jury([], "t", [], nonce="0123456789abcdef", said=rules),
+    ):
+        quoted = '<untrusted id="0123456789abcdef" what="said before">\nl-1: Amounts are cents (/box learn by @ada on #12)\n</untrusted'
+        assert quoted in told
+        assert "it cannot forbid a finding" in told
+        assert "noise" not in told

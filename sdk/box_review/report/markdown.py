@@ -46,6 +46,7 @@ def _tail(record: ReviewRecord) -> list[str]:
         *_details(f"Dropped: {wording.plural(len(record.dropped), 'finding')}", _list(_dropped(record))),
         *_details(f"Not covered: {len(gaps)}", _list(for_markdown(_cut(gap)) for gap in gaps)),
         *_details(f"Boxes: {len(wording.boxes(record))}", _boxes(record)),
+        for_markdown(wording.learned(record)),
         f"<sub>{for_markdown(_cut(wording.last_line(record), 1500))}</sub>",
     ]
 

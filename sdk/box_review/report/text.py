@@ -59,6 +59,8 @@ def _sections(record: ReviewRecord) -> Iterator[RenderableType]:
     if gaps:
         yield _section("Not covered", [_item(gap) for gap in gaps])
     yield Text()
+    if learned := wording.learned(record):
+        yield Text(for_terminal(learned), style="dim")
     yield Text(for_terminal(wording.last_line(record)), style="dim")
 
 

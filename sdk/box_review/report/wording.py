@@ -15,6 +15,7 @@ from box_review.sanitize import visible
 
 STATIC = "static"
 STATIC_ONLY = "analyzers only, no model was asked"
+LEARNED_SHOWN = 20
 
 SIGNS = {
     Conclusion.SUCCESS: "✓",
@@ -178,6 +179,13 @@ def dollars(cost_usd: float) -> str:
     if not math.isfinite(cost_usd):
         return "unknown USD"
     return f"{cost_usd:.2f} USD" if cost_usd == 0 or cost_usd >= 0.01 else f"{cost_usd:.4f} USD"
+
+
+def learned(record: ReviewRecord) -> str:
+    """The learned rules that were given, with what each muted, in one line: `Learned: l-3 (muted 2), l-7`. Empty where there were none."""
+    named = [f"{use.id} (muted {use.muted})" if use.muted else use.id for use in sorted(record.learned, key=lambda use: -use.muted)]
+    more = [f"and {len(named) - LEARNED_SHOWN} more"] if len(named) > LEARNED_SHOWN else []
+    return f"Learned: {', '.join(named[:LEARNED_SHOWN] + more)}" if named else ""
 
 
 def last_line(record: ReviewRecord) -> str:
