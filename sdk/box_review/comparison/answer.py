@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-MOST_TEXT = 1_000_000
+MOST_TEXT = 200_000
 """Characters of an answer that are kept and scored."""
 MOST_ERROR = 2_000
 

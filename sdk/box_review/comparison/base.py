@@ -54,7 +54,7 @@ def ground(plan: Plan, address: Address, store: Store) -> Iterator[Ground]:
     boxes = Boxes(address)
     try:
         _await_host(boxes, store.label)
-        remove_left(boxes, store.label)
+        _sweep(boxes, address, store)
         snapshot_id = _taken_up(plan, boxes, address, store) or _made(plan, boxes, store)
         digest = _look(plan, boxes, store.label, snapshot_id)
     except FAULTS as error:
@@ -81,6 +81,18 @@ def _await_host(boxes: Boxes, label: str) -> None:
             time.sleep(0.2)
         else:
             return
+
+
+def _sweep(boxes: Boxes, address: Address, store: Store) -> None:
+    """Remove what a killed comparison left: boxes, and a snapshot that it had no time to write down."""
+    kept = store.get("base", "kept", Kept)
+    for left in boxes.list(store.label):
+        box = boxes.get(left.id)
+        with contextlib.closing(box):
+            unknown = [made.id for made in box.list_snapshots() if kept is None or made.id != kept.snapshot_id]
+        for snapshot_id in unknown:
+            _forget(snapshot_id, address)
+    remove_left(boxes, store.label)
 
 
 def _forget(snapshot_id: str, address: Address) -> None:

@@ -31,6 +31,7 @@ from box_review.comparison.summary import of_model, scores_about, summed_up
 from box_review.serving import server
 
 _SHOWN_CHARACTERS = 60_000
+_ALL_CHARACTERS, _LEAST_CHARACTERS = 100_000_000, 5_000
 _FEW_CASES = 10
 
 
@@ -148,7 +149,7 @@ class _Work:
                     prompt=cell.case.prompt_id,
                     input=cell.case.input_id,
                     repeat=cell.repeat,
-                    answer=answers[name],
+                    answer=_for_report(answers[name], len(cells)),
                     marks=marks[name],
                 )
                 for name, cell in cells.items()
@@ -219,6 +220,12 @@ class _Work:
             cells=tuple(cells),
             notes=tuple(_notes(spec, cells, panels)),
         )
+
+
+def _for_report(answer: Answer, count: int) -> Answer:
+    """An answer as reports have it: all of them together stay within what can be opened; the folder has the rest."""
+    room = max(_LEAST_CHARACTERS, _ALL_CHARACTERS // max(1, count))
+    return answer if len(answer.text) <= room else answer.model_copy(update={"text": answer.text[:room]})
 
 
 def _notes(spec: Spec, cells: Sequence[CellResult], panels: Sequence[PanelResult]) -> Iterator[str]:

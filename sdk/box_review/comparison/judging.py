@@ -52,8 +52,8 @@ class JudgeDesk:
 
     def __init__(self, api: JudgeApi, api_key: str) -> None:
         self._api = api
-        self._openai, self._client = _clients(api, api_key)
         self._metrics: Any = importlib.import_module("autoevals.ragas")
+        self._openai, self._client = _clients(api, api_key)
 
     @classmethod
     def of(cls, spec: Spec) -> JudgeDesk | None:

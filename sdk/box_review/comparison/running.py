@@ -87,6 +87,8 @@ def _attempt(ground: Ground, ask: Ask, key: str, share_usd: float | None) -> tup
     box = None
     try:
         box = ground.box(ask)
+        if ground.stopping.is_set():  # made after all others were deleted
+            return _failed(key, "interrupted"), False
         put(box, dict(ask.files))
         return _run(ground, box, ask, key, share_usd)
     except FAULTS as error:

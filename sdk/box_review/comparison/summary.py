@@ -48,7 +48,7 @@ def value_of(cell: CellResult, about: ScoreAbout) -> float | None:
 def summed_up(cells: Sequence[CellResult], about: ScoreAbout, spec: Spec) -> tuple[list[ScoreResult], list[PairResult]]:
     """One score: the figure of each model, and each pair of models."""
     values = {model.id: _values(cells, about, model.id) for model in spec.models}
-    binary = about.binary or _only_right_or_wrong(values)
+    binary = about.binary or (not about.percent and _only_right_or_wrong(values))
     errors = Counter(cell.model for cell in cells if (mark := cell.marks.get(about.id)) is not None and mark.error)
     scores = [_score(model.id, about, values[model.id], binary, errors[model.id], spec) for model in spec.models]
     pairs = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,13 @@ def test_redirect_to_another_host_is_not_followed(judge: ModelServer, tmp_path: 
 def test_transport_carries_nothing_to_another_origin(url: str) -> None:
     with httpx.Client(transport=OneServer("http://127.0.0.1:9/v1")) as client, pytest.raises(InputError, match="only the `judge_api`"):
         client.get(url)
+
+
+@pytest.mark.parametrize("package", ["openai", "autoevals.ragas"])
+def test_package_that_is_not_installed_is_one_sentence(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=r"need autoevals and openai: pip install"), desk("http://127.0.0.1:9/v1"):
+        pass
 
 
 def test_key_that_is_not_there_is_said_before_the_work() -> None:

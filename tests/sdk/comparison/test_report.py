@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 import pytest
@@ -14,6 +15,7 @@ from box_review.comparison.report.html import marked
 from box_review.comparison.result import CaseResult, Comparison
 from box_review.comparison.scores import Mark
 
+from tests.browser import chromium, needs_chromium
 from tests.sdk.comparison.made import cells, comparison, spec
 
 HOSTILE = (
@@ -132,6 +134,26 @@ def test_terminal_has_one_model_below_the_other_where_there_is_no_room() -> None
     assert max(map(len, render(found, "text", width=200).splitlines()[:8])) > 60
     narrow = render(found, "text", width=40)
     assert "a\n  exact_match" in narrow
+
+
+@needs_chromium
+@pytest.mark.parametrize("made", [plain_one, hostile_one])
+def test_browser_opens_the_page_and_the_answer_that_a_value_leads_to(made: object, tmp_path: Path) -> None:
+    assert callable(made)
+    (tmp_path / "report.html").write_text(render(made(), "html"))
+    said: list[str] = []
+    with chromium() as browser:
+        page = browser.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("request", lambda request: None if request.url.startswith("file:") else said.append(request.url))
+        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        page.goto((tmp_path / "report.html").as_uri())
+        assert page.locator("details.case[open]").count() == 0
+        page.locator("a[href='#answer-2-0']").click()
+        page.wait_for_selector("details.case[open] #answer-2-0")
+        assert page.locator("#answer-2-0").is_visible()
+        page.close()
+    assert said == []
 
 
 def test_page_of_huge_answers_can_be_opened() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import sys
 
 import pytest
 from box_review.comparison.agreement import krippendorff_alpha
 from box_review.comparison.result import NOT_DISTINGUISHABLE
 from box_review.comparison.statistics import bootstrap, holm, interval_of_mean, mcnemar_p, pass_all, pass_at, permutation_p, wilson
 from box_review.comparison.summary import scores_about, summed_up
+from box_review.errors import InputError
 
 from tests.sdk.comparison.made import cells, spec
 
@@ -38,6 +40,12 @@ def test_alpha_of_judges_who_contradict_each_other_is_below_zero() -> None:
     alpha = krippendorff_alpha([(1, 5), (5, 1), (1, 5), (5, 1)], "interval")
     assert alpha is not None
     assert alpha < 0
+
+
+def test_scipy_that_is_not_installed_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    with pytest.raises(InputError, match=r"pip install 'box-review-sdk\[compare\]'"):
+        wilson(1, 2)
 
 
 def test_wilson_is_the_textbook_one() -> None:

@@ -79,11 +79,6 @@ def main_score(comparison: Comparison) -> ScoreAbout:
     return comparison.about[0]
 
 
-def cells_of(comparison: Comparison, model: str, prompt: str, one: str) -> list[CellResult]:
-    """The repeats of one model on one case."""
-    return [cell for cell in comparison.cells if (cell.model, cell.prompt, cell.input) == (model, prompt, one)]
-
-
 def case_value(cells: Sequence[CellResult], about: ScoreAbout) -> float | None:
     """The mean of a case over its repeats."""
     values = [value_of(cell, about) for cell in cells]
