@@ -40,6 +40,7 @@ LATER_COMMANDS = {
     "ask": "follow_up",
     "resume": "follow_up",
     "replay": "replay",
+    "agent": "agent_server.cli",
     "compare": "comparison.cli",
     "config": "config_cli",
     "knowledge": "knowledge_cli",

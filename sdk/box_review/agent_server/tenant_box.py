@@ -91,7 +91,7 @@ class TenantBox:
         self._finding = threading.Lock()
 
     def box(self) -> Box:
-        """Its box, found or made; waits for a server that is just starting. Raises ServerUnavailable, BoxError."""
+        """Its box, found or made; waits for a server that is just starting. Raises InputError, ServerUnavailable, BoxError."""
         with self._finding:
             ends = time.monotonic() + _STARTING_S
             while self._box is None:
@@ -114,11 +114,23 @@ class TenantBox:
 
     def _find(self) -> Box | None:
         try:
-            return self._boxes.get(self.name)
+            found = self._boxes.get(self.name)
         except BoxError as error:
             if error.status_code != 404:
                 raise
             return None
+        self._check(found)
+        return found
+
+    def _check(self, found: Box) -> None:
+        """A box keeps the harness that it was made with, since its session is that one's; its model may change. Raises InputError."""
+        has, wanted = found.model_config, self._setup
+        if wanted.harness and has["harness"] != wanted.harness:
+            made = f"with {has['harness']}" if has["harness"] else "without an agent"
+            found.close()
+            raise InputError(f"the box {self.name} was made {made}; ask it so, or delete it to begin anew with {wanted.harness}")
+        if wanted.harness and has["model"] != wanted.model:
+            found.configure_model(wanted.model)
 
     def _make(self) -> Box:
         try:

@@ -279,6 +279,15 @@ def test_server_that_is_down_costs_a_caller_nothing() -> None:
         agent.ask("anybody there?")
 
 
+def test_box_keeps_the_harness_it_was_made_with_and_takes_another_model(servers: Make, tenant: str) -> None:
+    servers(**conftest.counting()).of(tenant).ask("who are you?")
+    changed = servers(**(conftest.counting() | {"model": "other"})).of(tenant)
+    changed.ask("and now?")
+    assert changed.box().model_config == {"harness": "custom", "model": "other"}
+    with pytest.raises(InputError, match="was made with custom"):
+        servers(harness="builtin", model="openai/scripted").of(tenant).ask("and you?")
+
+
 @pytest.mark.parametrize("name", ["", "x\n", "x" * 501])
 def test_tenant_that_has_no_name_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="a tenant is named"):
