@@ -20,6 +20,7 @@ from box_review.boxes import Boxes
 from box_review.comparison import Comparison, compare
 from box_review.comparison.answer import Status
 from box_review.comparison.result import NOT_DISTINGUISHABLE
+from box_review.comparison.store import Store
 from box_review.errors import InputError
 
 from tests.conftest import short_folder
@@ -394,6 +395,18 @@ def snapshots(served: Server) -> set[str]:
 def number(asked: Asked) -> str:
     """The number that a request of a comparison is about."""
     return asked.said.partition("Number ")[2].partition(" ")[0]
+
+
+def test_what_an_earlier_run_left_is_removed_and_nothing_of_others(served: Server, beside: Path) -> None:
+    boxes, label = Boxes(served.address), Store(beside / "out").label
+    with boxes.create(labels=[label]) as left, boxes.create(labels=["mine"]) as other:
+        left.snapshot(name="left")
+        other.snapshot(name="other")
+        compare(spec("first", count=1), folder=beside, out=beside / "out", address=served.address)
+        assert [box.id for box in boxes.list()] == [other.id]
+        assert snapshots(served) >= {"other"}
+        assert "left" not in snapshots(served)
+        other.delete()
 
 
 def test_server_of_this_machine_is_started_for_it_and_again_after_a_kill(data_dir: Path, beside: Path) -> None:

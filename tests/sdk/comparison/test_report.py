@@ -129,6 +129,16 @@ def test_markdown_names_who_is_better_and_fits_a_comment() -> None:
     assert len(render(comparison(of, cells(many, 2, lambda *_: 1.0)), "markdown")) <= 65_536
 
 
+def test_passes_are_shown_where_there_are_repeats() -> None:
+    of = spec(scores=["exact_match"], repeats=2)
+    found = comparison(of, cells(["a", "b"], 4, lambda model, _, repeat: float(model == "a" or repeat == 0), 2))
+    for form in ("text", "html"):
+        text = render(found, form)
+        assert "pass@2 (one of 2 is right): a 1.000, b 1.000" in text
+        assert "pass^2 (all 2 are): a 1.000, b 0.000" in text
+    assert "pass@" not in render(plain_one(), "text")
+
+
 def test_terminal_has_one_model_below_the_other_where_there_is_no_room() -> None:
     found = plain_one()
     assert max(map(len, render(found, "text", width=200).splitlines()[:8])) > 60

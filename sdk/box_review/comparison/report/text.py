@@ -37,6 +37,7 @@ def _lines(comparison: Comparison, width: int) -> Iterator[str]:
         for pair in pairs:
             more = f" (difference {wording.difference(pair, about)}, p {wording.p_value(pair.p_holm)})"
             yield f"  {wording.verdict(pair)}" + (more if pair.difference is not None else " (no case has a value of both)")
+        yield from (f"  {line}" for line in wording.passes(comparison, about))
     for panel in comparison.panels:
         alpha = "says nothing" if panel.alpha is None else f"{panel.alpha:.3f}"
         yield ""

@@ -64,6 +64,17 @@ def verdict(pair: PairResult) -> str:
     return f"{pair.verdict} than {pair.second if pair.verdict.startswith(f'{pair.first} ') else pair.first}"
 
 
+def passes(comparison: Comparison, about: ScoreAbout) -> list[str]:
+    """pass@k and pass^k of a score of right and wrong, for the most repeats there are; empty without repeats."""
+    k = comparison.repeats
+    scores = [score for score in comparison.scores if score.score == about.id and k in score.pass_at]
+    if not scores:
+        return []
+    one = ", ".join(f"{score.model} {score.pass_at[k]:.3f}" for score in scores)
+    every = ", ".join(f"{score.model} {score.pass_all[k]:.3f}" for score in scores)
+    return [f"pass@{k} (one of {k} is right): {one}", f"pass^{k} (all {k} are): {every}"]
+
+
 def told_apart(pair: PairResult) -> bool:
     """Whether there is a winner."""
     return pair.verdict != NOT_DISTINGUISHABLE
