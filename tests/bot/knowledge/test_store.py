@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,6 +89,22 @@ def test_what_was_acknowledged_is_there_after_kills_at_any_moment(tmp_path: Path
     assert len(acknowledged) > 12
     assert _git(tmp_path, "status", "--porcelain") == ""
     _git(tmp_path, "fsck", "--strict")
+
+
+def test_git_that_outlives_its_killed_bot_keeps_the_lock_until_it_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, slow = tmp_path / "began", tmp_path / "bin" / "git"
+    slow.parent.mkdir()
+    slow.write_text(f'#!/bin/sh\ncase "$*" in *update-ref*) touch {began}; sleep 2;; esac\nexec {shutil.which("git")} "$@"\n')
+    slow.chmod(0o755)
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", str(slow.parent), prepend=":")
+        writer = _writer(tmp_path, "w")
+    while not began.exists():
+        time.sleep(0.01)
+    writer.kill()
+    writer.communicate()
+    assert len(_desk(tmp_path).entries(ME, None, 10)) == 1
+    assert _git(tmp_path, "log", "-1", "--format=%s").startswith("proposed ")  # not put right beside a git that still works
 
 
 def test_two_processes_at_once_lose_nothing_and_see_each_other(tmp_path: Path) -> None:
