@@ -145,6 +145,18 @@ def test_answers_are_taken_from_the_folder_when_nothing_has_changed(served: Serv
     assert [cell.answer for cell in again.cells if cell.model == "first"] == [cell.answer for cell in first.cells]
 
 
+def test_questions_that_are_alike_have_answers_of_their_own(served: Server, beside: Path) -> None:
+    (beside / "agent.py").write_text('import uuid\nprint(\'event: done\\ndata: {"output": "%s"}\\n\\n\' % uuid.uuid4())\n')
+    given = spec("first", count=2, scores=[])
+    given["models"] += [{**given["models"][0], "id": "same"}]
+    given["inputs"] = [{"id": "i", "text": "1"}, {"id": "j", "text": "1"}]
+    found = compare(given, folder=beside, out=beside / "out", address=served.address)
+    answers = [cell.answer.text for cell in found.cells]
+    assert len(set(answers)) == 4
+    again = compare(given, folder=beside, out=beside / "out", address=served.address)
+    assert ([cell.answer.text for cell in again.cells], again.known_before) == (answers, 4)
+
+
 def test_files_of_base_and_input_are_in_the_box(served: Server, beside: Path) -> None:
     (beside / "given.txt").write_text("given ")
     (beside / "base.txt").write_text("base")
@@ -301,10 +313,10 @@ def test_judge_metrics_go_through_the_judge_of_the_spec(served: Server, beside: 
 
     with ModelServer(script) as judge:
         api = {"base_url": f"{judge.url}/v1", "model": "judge"}
-        given = spec("first", count=2, scores=[{"hallucination_pct": {"by": "judge"}}], judge_api=api)
+        given = spec("first", "second", count=2, scores=[{"hallucination_pct": {"by": "judge"}}], judge_api=api)
         found = compare(given, folder=beside, out=beside / "out", address=served.address)
         again = compare(given, folder=beside, out=beside / "out", address=served.address)
-        assert len(judge.asked) == 4  # two calls an answer, once
+        assert len(judge.asked) == 4  # two calls an answer, once for the two models that gave it
     assert found.score("first", "hallucination_pct").value == 50.0
     assert again.scores == found.scores
     assert found.cells[0].marks["hallucination_pct"].unsupported == ("made up",)
@@ -331,6 +343,20 @@ def test_command_line_prints_what_it_is_asked_for_and_exits_by_what_came_of_it(s
     (beside / "dear.yml").write_text(json.dumps(spec("dear", count=3)))
     short = run(served, beside / "dear.yml", "--out", beside / "dear", "--budget", "1", "--at-once", "1")
     assert (short.code, "2 of 3 cells were not run" in short.out) == (3, True)
+
+
+def test_what_failed_is_asked_again_when_that_is_wished(served: Server, models: ModelServer, beside: Path) -> None:
+    (beside / "spec.yml").write_text(json.dumps(spec("first", count=2) | {"models": [{"id": "a", "model": "openai/away"}]}))
+    before, models.script = models.script, lambda asked: Step(status=404, text="away") if number(asked) == "1" else Step(text="x0")
+    try:
+        first = run(served, beside / "spec.yml", "--out", beside / "out", "--format", "json")
+    finally:
+        models.script = before
+    kept = run(served, beside / "spec.yml", "--out", beside / "out", "--format", "json")
+    again = run(served, beside / "spec.yml", "--out", beside / "out", "--format", "json", "--retry-failed")
+    found = [Comparison.model_validate_json(ended.out) for ended in (first, kept, again)]
+    assert [one.known_before for one in found] == [0, 2, 1]
+    assert [statuses(one)["a"][Status.FAILED] for one in found] == [1, 1, 0]
 
 
 def test_server_of_the_official_client_is_found_too(served: Server, beside: Path) -> None:
@@ -423,15 +449,11 @@ def test_server_of_this_machine_is_started_for_it_and_again_after_a_kill(data_di
 
 
 def test_two_comparisons_in_one_folder_at_once_are_refused(served: Server, beside: Path) -> None:
-    (beside / "spec.yml").write_text(json.dumps(spec("first", count=1, setup={"files": {"agent.py": "agent.py"}, "commands": ["sleep 3"]})))
-    environment = {**os.environ, "BOX_REVIEW_URL": served.url, "BOX_REVIEW_API_KEY": served.address.api_key}
-    argv = [sys.executable, "-m", "box_review", "compare", beside / "spec.yml", "--out", beside / "out", "--quiet"]
-    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE) as first:
-        until(lambda: bool(Boxes(served.address).list()))  # it makes its base, which takes three seconds
+    (beside / "spec.yml").write_text(json.dumps(spec("first", count=1)))
+    with Store(beside / "out").turn():
         second = run(served, beside / "spec.yml", "--out", beside / "out")
-        assert (second.code, "another comparison works in" in second.err) == (2, True)
-        first.communicate(timeout=30)
-    assert first.returncode == 0
+    assert (second.code, "another comparison works in" in second.err) == (2, True)
+    assert run(served, beside / "spec.yml", "--out", beside / "out").code == 0
 
 
 def test_interrupted_it_leaves_no_box_behind(served: Server, models: ModelServer, beside: Path) -> None:
@@ -439,11 +461,14 @@ def test_interrupted_it_leaves_no_box_behind(served: Server, models: ModelServer
     (beside / "spec.yml").write_text(json.dumps(given))
     environment = {**os.environ, "BOX_REVIEW_URL": served.url, "BOX_REVIEW_API_KEY": served.address.api_key}
     argv = [sys.executable, "-m", "box_review", "compare", beside / "spec.yml", "--out", beside / "out", "--at-once", "2"]
-    before = len(models.asked)
+    before, script, ended = len(models.asked), models.script, threading.Event()
+    models.script = lambda _: Step(text="ok") if ended.wait(30) else Step(status=500)
     with subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        until(lambda: len(models.asked) > before)
+        until(lambda: len(models.asked) == before + 2)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=20)
+    models.script = script
+    ended.set()
     assert process.returncode == 130
     assert "the same command goes on from there" in said
     assert "Traceback" not in said

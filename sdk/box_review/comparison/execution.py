@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from box_review.comparison.answer import Answer, Status, not_run
 from box_review.comparison.base import remove_left
@@ -58,6 +59,7 @@ class Desk:
             KeyboardInterrupt: after the boxes at work were deleted; what was answered is kept.
         """
         found: dict[str, Answer] = {}
+        asks = _told_apart(asks)
         for name, ask in asks.items():
             known = self.store.get(kind, ask.key(self.ground.digest), Answer)
             if known is not None and not (self.again and known.status is Status.FAILED):
@@ -105,3 +107,14 @@ class Desk:
         if not self.ground.stopping.is_set():
             self.store.put(kind, key, answer)
         return answer
+
+
+def _told_apart(asks: Mapping[str, Ask]) -> dict[str, Ask]:
+    """The same questions, those that are alike numbered in their order."""
+    seen: Counter[str] = Counter()
+    made = {}
+    for name, ask in asks.items():
+        key = ask.key("")
+        made[name] = replace(ask, twin=seen[key])
+        seen[key] += 1
+    return made

@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import json
 import os
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,6 +53,7 @@ class JudgeDesk:
 
     def __init__(self, api: JudgeApi, api_key: str) -> None:
         self._api = api
+        self._turns: dict[str, threading.Lock] = {}
         self._metrics: Any = importlib.import_module("autoevals.ragas")
         self._openai, self._client = _clients(api, api_key)
 
@@ -80,15 +82,16 @@ class JudgeDesk:
             return Mark(value=0.0, note=str(error)[:500])
         asked = {"score": score.model_dump(), "api": self._api.model_dump(exclude={"timeout_s"}), **question}
         key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
-        known = store.get("judged", key, Mark)
-        if known is not None:
-            return known
-        try:
-            found = self._ask(score, question)
-        except Exception as error:  # a boundary: the library raises whatever a strange answer makes of it
-            return Mark(error=f"{type(error).__name__}: {error!s:.500}")
-        store.put("judged", key, found)
-        return found
+        with self._turns.setdefault(key, threading.Lock()):  # models that answer alike are judged alike, once
+            known = store.get("judged", key, Mark)
+            if known is not None:
+                return known
+            try:
+                found = self._ask(score, question)
+            except Exception as error:  # a boundary: the library raises whatever a strange answer makes of it
+                return Mark(error=f"{type(error).__name__}: {error!s:.500}")
+            store.put("judged", key, found)
+            return found
 
     def _ask(self, score: ScoreSpec, question: Mapping[str, Any]) -> Mark:
         more = {"answer_similarity_weight": 0} if score.name == "answer_correctness" else {}

@@ -47,7 +47,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Ask:
-    """One run of an agent in a box of its own: a cell of the comparison, or a vote of a judge."""
+    """One run of an agent in a box of its own: a cell of the comparison, or a vote of a judge.
+
+    Attributes:
+        twin: counts questions that are alike in all else, as those of one model under two ids: each gets an answer of its own.
+    """
 
     agent: Agent
     prompt: str
@@ -55,6 +59,7 @@ class Ask:
     json_schema: Mapping[str, Any] | None = None
     repeat: int = 0
     what: str = "answer"
+    twin: int = 0
 
     def key(self, digest: str) -> str:
         """The same for the same question under the same circumstances, and for nothing else; `digest` is the base box's."""
@@ -67,6 +72,7 @@ class Ask:
             "digest": digest,
             "repeat": self.repeat,
             "what": self.what,
+            "twin": self.twin,
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 

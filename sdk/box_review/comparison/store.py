@@ -7,7 +7,7 @@ import fcntl
 import os
 import re
 import secrets
-import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -78,11 +78,12 @@ class Store:
         path = self.folder / name
         try:
             path.parent.mkdir(exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", delete=False) as file:
+            beside = path.with_name(f".{path.name}.{threading.get_ident()}")
+            with beside.open("w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(file.name).replace(path)
+            beside.replace(path)
         except OSError as error:
             raise InputError(f"{path} cannot be written: {error.strerror}") from error
         return path
