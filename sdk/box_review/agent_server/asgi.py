@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from box_review.agent_server.observation import MAX_TEXT_BYTES
-from box_review.agent_server.server import AgentServers
+from box_review.agent_server.servers import AgentServers
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -11,7 +11,7 @@ from upstash_box import BoxError
 
 from box_review.agent_server.memory import Memory
 from box_review.agent_server.recall import Remembered
-from box_review.agent_server.server import AgentServers
+from box_review.agent_server.servers import AgentServers
 from box_review.agent_server.tenant_box import LABEL, box_name
 from box_review.boxes import Boxes
 from box_review.cli import errors_as_exit_codes

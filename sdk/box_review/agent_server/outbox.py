@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from box_review.agent_server.tenant_box import MemoryFull
+from box_review.errors import InputError
+
 MOST_IN_BATCH = 200
 MOST_BATCH_BYTES = 48 << 10
 MOST_OF_TENANT = 2000
@@ -15,11 +18,8 @@ MOST = 5000
 _RETRY_S = (1.0, 2.0, 5.0, 15.0, 30.0)
 
 Deliver = Callable[[str, str, Sequence[Mapping[str, Any]]], None]
-"""Carries a batch to a tenant: (tenant, batch id, observations). Raises `Refused` if it is never taken; else it comes again."""
-
-
-class Refused(Exception):
-    """A tenant's box takes no more; the batch is lost, and counted."""
+"""Carries a batch to a tenant: (tenant, batch id, observations). Raises InputError or MemoryFull if it is never taken; after
+any other error it comes again."""
 
 
 @dataclass
@@ -94,7 +94,7 @@ class Outbox:
         batch.id = batch.id or f"{time.time_ns():020d}-{secrets.token_hex(4)}"  # sorts by time: what was observed first is digested first
         try:
             self._deliver(tenant, batch.id, batch.observations)
-        except Refused as error:
+        except (InputError, MemoryFull) as error:
             self.last_error = str(error)
             self.dropped += len(batch.observations)
         except Exception as error:

@@ -8,13 +8,11 @@ server.close()
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from upstash_box import BoxError
 
@@ -22,13 +20,10 @@ from box_review import knowledge
 from box_review.agent_server import digesting
 from box_review.agent_server.memory import Memory
 from box_review.agent_server.observation import Body
-from box_review.agent_server.observing import Counts, Observer
-from box_review.agent_server.outbox import Refused
+from box_review.agent_server.observing import Counts
 from box_review.agent_server.recall import Remembered, quoted
-from box_review.agent_server.sharing import Sharing
-from box_review.agent_server.tenant_box import MemoryFull, Setup, TenantBox
-from box_review.boxes import Box, Boxes
-from box_review.client import Address
+from box_review.agent_server.service import Service
+from box_review.boxes import Box
 from box_review.errors import InputError, ServerUnavailable
 from box_review.knowledge import Entry
 from box_review.sanitize import visible
@@ -37,7 +32,6 @@ DIGEST_AT = 20
 """Observations of a tenant that are delivered before they are digested; what is left over is digested by `close`, `freeze` and `digest`."""
 
 _DIGEST_S = 600.0
-_DIGESTS_AT_ONCE = 2
 _MOST_QUESTION_BYTES = 60_000
 
 
@@ -62,112 +56,25 @@ class Answer:
     cost_usd: float = 0.0
 
 
-class AgentServers:
-    """The agent servers of one service: any number of tenants, one connection, one thread that carries observations.
-
-    Args:
-        address: of the server that holds the boxes; None for that of the environment.
-        harness, model, more: see `Setup`. Without a harness there is a memory and no agent; it learns what was said in so many words.
-        digest: who makes a memory of what was observed: the tenant's `agent`, or nobody but the `words` of the tenant, without a model.
-            By default the agent where there is one.
-        knowledge: its agents read what the organisation's others have learned, and propose what they learn (see `box_review.knowledge`).
-        sample, redact: see `Observer`.
-    """
-
-    def __init__(
-        self,
-        *,
-        harness: str | None = None,
-        model: str = "",
-        address: Address | None = None,
-        digest: Literal["agent", "words"] | None = None,
-        knowledge: bool = False,
-        sample: float = 1.0,
-        redact: Callable[[str], str] | None = None,
-        **more: Any,
-    ) -> None:
-        if harness and not model:
-            raise InputError(f"harness {harness} needs a model; name one, or leave both out for a memory without an agent")
-        if digest not in {"agent", "words", None} or (digest == "agent" and not harness):
-            raise InputError(f"digest is 'agent', which needs a harness, or 'words', not {digest!r}")
-        if not 0.0 <= sample <= 1.0:
-            raise InputError(f"sample is a share from 0 to 1, not {sample}")
-        try:
-            self.setup = Setup(harness, model, **more)
-        except TypeError as error:
-            raise InputError(f"an agent server does not know {', '.join(sorted(more))}: {error}") from error
-        self.digests_by_agent = bool(harness) and digest != "words"
-        self._boxes = Boxes(address)
-        self.sharing = Sharing(address) if knowledge else None
-        self.observer = Observer(self._deliver, sample=sample, redact=redact)
-        self._digests = ThreadPoolExecutor(_DIGESTS_AT_ONCE, "box-review-digest")
-        self._servers: dict[str, AgentServer] = {}
-        self._making = threading.Lock()
-
-    def of(self, tenant: str) -> AgentServer:
-        """A tenant's. Nothing is made before it is needed. Raises InputError."""
-        with self._making:
-            if tenant not in self._servers:
-                self._servers[tenant] = AgentServer(tenant, among=self)
-            return self._servers[tenant]
-
-    def observe(self, tenant: str, request: Body, response: Body = None, metadata: Mapping[str, Any] | None = None) -> bool:
-        """See `AgentServer.observe`."""
-        return self.observer.observe(tenant, request, response, metadata)
-
-    def box_of(self, tenant: str) -> TenantBox:
-        """A tenant's box. Raises InputError."""
-        return TenantBox(self._boxes, tenant, self.setup)
-
-    def _deliver(self, tenant: str, batch: str, observations: Sequence[Mapping[str, Any]]) -> None:
-        try:
-            self.of(tenant).take(batch, observations)
-        except (InputError, MemoryFull) as error:
-            raise Refused(str(error)) from error
-
-    def in_background(self, work: Callable[[], None]) -> None:
-        """Do something that nobody waits for, and that may take as long as a model does."""
-        with contextlib.suppress(RuntimeError):  # it was closed meanwhile; what waits in a box is digested another time
-            self._digests.submit(work)
-
-    def close(self, timeout_s: float = 10.0) -> bool:
-        """Deliver what was observed and end; False if some of it was lost. Boxes freeze by themselves."""
-        delivered = self.observer.close(timeout_s)
-        self._digests.shutdown(wait=True, cancel_futures=True)
-        for server in list(self._servers.values()):
-            server.tenant_box.close()
-        if self.sharing:
-            self.sharing.close()
-        return delivered
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
-
 class AgentServer:
     """The agent of one tenant; its box is named after it, so any process that knows the server finds the same one.
 
     Args:
         tenant: whom it serves; any name.
-        among: those that it shares a connection with; None to have its own, made of `options` as `AgentServers` takes them.
+        service: what it shares with others; None to have its own, made of `options` as `Service` takes them.
     """
 
-    def __init__(self, tenant: str, *, among: AgentServers | None = None, **options: Any) -> None:
+    def __init__(self, tenant: str, *, service: Service | None = None, **options: Any) -> None:
         self.tenant = tenant
-        self._among = among or AgentServers(**options)
-        self._own = among is None
-        self.tenant_box = self._among.box_of(tenant)
+        self._service = service or Service(lambda _, batch, observations: self.take(batch, observations), **options)
+        self._own = service is None
+        self.tenant_box = self._service.box_of(tenant)
         self._memory = Memory(tenant, self.tenant_box)
         self._digesting = threading.Lock()
         self._told: set[str] = set()
         self._undigested = 0
         self.digest_error = ""
         """Why the last digest that nobody waited for came to nothing; empty if it did not."""
-        if self._own:
-            self._among._servers[tenant] = self
 
     def observe(self, request: Body, response: Body = None, metadata: Mapping[str, Any] | None = None) -> bool:
         """Note a request to a service and its response. Returns at once, and never raises; False if it was dropped (see `counts`).
@@ -176,7 +83,7 @@ class AgentServer:
             request, response: text, bytes, or what JSON can hold. The first 8 KB of each are kept, scrubbed of credentials and contacts.
             metadata: `method`, `path` and `status` are understood; the rest is kept.
         """
-        return self._among.observer.observe(self.tenant, request, response, metadata)
+        return self._service.observer.observe(self.tenant, request, response, metadata)
 
     def ask(self, question: str, *, timeout_s: float = 600.0) -> Answer:
         """Ask the agent, which goes on with its session and is told what fits of its memory.
@@ -192,7 +99,7 @@ class AgentServer:
         """
         if not question.strip() or len(question.encode("utf-8", "replace")) > _MOST_QUESTION_BYTES:
             raise InputError(f"a question has 1 to {_MOST_QUESTION_BYTES} bytes")
-        used, setup, sharing = tuple(self._memory.recall(question)), self._among.setup, self._among.sharing
+        used, setup, sharing = tuple(self._memory.recall(question)), self._service.setup, self._service.sharing
         others = tuple(sharing.read(question)) if sharing else ()
         self._told.update(entry.id for entry in used)
         if setup.harness is None:
@@ -226,38 +133,45 @@ class AgentServer:
 
         Raises InputError if there is none such or no `knowledge` is used; RequestRejected, ServerUnavailable.
         """
-        if self._among.sharing is None:
+        if self._service.sharing is None:
             raise InputError("nothing can be proposed without shared knowledge; make the agent server with knowledge=True")
         found = next((entry for entry in self._memory.read() if entry.id == ident), None)
         if found is None:
             raise InputError(f"there is no {visible(ident)[:20]}")
-        return self._among.sharing.propose(self.tenant, found)
+        return self._service.sharing.propose(self.tenant, found)
 
     def take(self, batch: str, observations: Sequence[Mapping[str, Any]]) -> None:
         """Put a batch of observations into the box, and digest when enough are there. Raises MemoryFull, ServerUnavailable, BoxError."""
         self.tenant_box.remember("add", batch=batch, observations=list(observations))
         self._undigested += len(observations)
         if self._undigested >= DIGEST_AT and not self._digesting.locked():
-            self._among.in_background(self._digest_if_it_can)
+            self._service.in_background(self._digest_if_it_can)
 
     def digest(self, *, timeout_s: float = _DIGEST_S) -> int:
         """Learn from all that was delivered; returns how much was. With a model the tenant's agent does it, apart from its session.
 
         An agent that fails leaves the observations where they are, for the next time. Raises ServerUnavailable, BoxError.
         """
-        with self._digesting:
-            self._undigested, self.digest_error = 0, ""
-            if told := [self._told.pop() for _ in range(len(self._told))]:
-                self.tenant_box.remember("use", ids=told)  # what is used is forgotten last
-            if not self._among.digests_by_agent:
-                return int(self.tenant_box.remember("digest")["learned"])
-            learned = 0
-            while (waiting := self.tenant_box.remember("pending"))["batches"]:
-                learned += self._digest_batches(waiting, timeout_s)
-            return learned
+        if not self._digesting.acquire(timeout=timeout_s):
+            raise ServerUnavailable(f"the agent of {self.tenant} has been digesting for longer than {timeout_s:g} s")
+        try:
+            return self._digest(timeout_s)
+        finally:
+            self._digesting.release()
+
+    def _digest(self, timeout_s: float) -> int:
+        self._undigested, self.digest_error = 0, ""
+        if told := [self._told.pop() for _ in range(len(self._told))]:
+            self.tenant_box.remember("use", ids=told)  # what is used is forgotten last
+        if not self._service.digests_by_agent:
+            return int(self.tenant_box.remember("digest")["learned"])
+        learned = 0
+        while (waiting := self.tenant_box.remember("pending"))["batches"]:
+            learned += self._digest_batches(waiting, timeout_s)
+        return learned
 
     def _digest_batches(self, waiting: Mapping[str, Any], timeout_s: float) -> int:
-        setup, sharing, observations = self._among.setup, self._among.sharing, waiting["observations"]
+        setup, sharing, observations = self._service.setup, self._service.sharing, waiting["observations"]
         asked = digesting.prompt(observations, waiting["entries"], shared=sharing is not None)
         said = digesting.read(self.tenant_box.ask(asked, schema=digesting.SCHEMA, apart=True, timeout_s=timeout_s).get("output"))
         done = self.tenant_box.remember("apply", batches=waiting["batches"], digest=said, by=f"{setup.harness} {setup.model}")
@@ -270,7 +184,7 @@ class AgentServer:
 
         What cannot be digested now waits in the box.
         """
-        self._among.observer.flush(timeout_s)
+        self._service.observer.flush(timeout_s)
         self._digest_if_it_can(timeout_s)
         self.tenant_box.box().pause()
 
@@ -283,13 +197,21 @@ class AgentServer:
     @property
     def counts(self) -> Counts:
         """What became of observations: of this tenant, or of all that it shares a connection with."""
-        return self._among.observer.counts
+        return self._service.observer.counts
+
+    def leave(self) -> None:
+        """It is not kept at hand any longer; what was delivered is digested without it."""
+        if self._undigested:
+            self._service.in_background(self._digest_if_it_can)
 
     def close(self, timeout_s: float = 10.0) -> bool:
         """Deliver what was observed, and digest it; False if some of it was lost. The box stays, and freezes by itself."""
-        delivered = self._among.observer.flush(timeout_s)
+        delivered = self._service.observer.flush(timeout_s)
         self._digest_if_it_can(timeout_s)
-        return self._among.close(timeout_s) and delivered if self._own else delivered
+        if self._own:
+            delivered = self._service.close(timeout_s) and delivered
+        self.tenant_box.close()
+        return delivered
 
     def __enter__(self) -> Self:
         return self

@@ -167,7 +167,7 @@ def test_deleted_box_is_made_anew(servers: Make, served: Server, tenant: str) ->
 def test_whatever_is_observed_is_bounded_and_clean(servers: Make, tenant: str, request_: Any, kept: str) -> None:
     agent = servers().of(tenant)
     assert agent.observe(request_, "ok")
-    assert agent._among.observer.flush()
+    assert agent._service.observer.flush()
     waiting = agent.tenant_box.remember("pending")["observations"]
     assert len(waiting) == 1
     assert waiting[0]["request"].endswith(kept)
@@ -210,7 +210,7 @@ def test_model_digests_apart_from_the_session_and_only_what_was_observed(
 ) -> None:
     agent = servers(harness="builtin", model="openai/scripted").of(tenant)
     agent.observe("we talked about the plan, it is gold", "noted")
-    agent._among.observer.flush()
+    agent._service.observer.flush()
     assert agent.digest() == 1
     assert [(entry.kind, entry.text) for entry in agent.memory().read() if entry.kind == "fact"] == [("fact", "The plan is gold.")]
     said = agent.ask("which plan?")
@@ -226,7 +226,7 @@ def test_model_that_fails_leaves_observations_for_the_next_time(
 ) -> None:
     agent = servers(harness="builtin", model="openai/scripted").of(tenant)
     agent.observe("we talked about the plan, it is gold", "noted")
-    agent._among.observer.flush()
+    agent._service.observer.flush()
     scripted[:] = [lambda _: Step(text="over", status=400)]
     with pytest.raises(BoxError):
         agent.digest()
@@ -238,7 +238,7 @@ def test_model_that_fails_leaves_observations_for_the_next_time(
 def test_box_that_dies_while_it_digests_loses_nothing(servers: Make, tenant: str, scripted: list[Callable[[Asked], Step]]) -> None:
     agent = servers(harness="builtin", model="openai/scripted").of(tenant)
     agent.observe("we talked about the plan, it is gold", "noted")
-    agent._among.observer.flush()
+    agent._service.observer.flush()
 
     def kill(asked: Asked) -> Step:
         agent.box().pause()  # whatever was being done in it is over

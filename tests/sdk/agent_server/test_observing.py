@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from box_review.agent_server import observing, outbox
 from box_review.agent_server.observing import Observer
-from box_review.agent_server.outbox import Refused
+from box_review.agent_server.tenant_box import MemoryFull
 
 
 class Boxes:
@@ -108,7 +108,7 @@ def test_batch_whose_answer_got_lost_comes_again_under_its_name() -> None:
 
 def test_refused_batch_is_counted_and_not_tried_again() -> None:
     boxes = Boxes()
-    boxes.failing["t"] = Refused("it is full")
+    boxes.failing["t"] = MemoryFull("it is full")
     observer = Observer(boxes.take)
     observer.observe("t", "one")
     assert observer.close()
