@@ -23,6 +23,8 @@ class Memory:
         self._tenant, self._box = tenant, box
         self._recall = Recall([])
         self._version, self._entries = "", list[Remembered]()
+        self.heard: list[str] = []
+        """Entries of shared knowledge that the agent was told, as of the last look."""
         self._looking = threading.Lock()
 
     def read(self) -> list[Remembered]:
@@ -59,6 +61,7 @@ class Memory:
 
     def _look(self) -> None:
         found = self._box.remember("read", unless=self._version)
+        self.heard = [str(name) for name in found.get("heard") or []]
         if found.get("same") is True:
             return
         try:

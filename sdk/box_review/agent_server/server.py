@@ -71,7 +71,7 @@ class AgentServer:
         self.tenant_box = self._service.box_of(tenant)
         self._memory = Memory(tenant, self.tenant_box)
         self._digesting = threading.Lock()
-        self._told: set[str] = set()
+        self._told, self._heard = set[str](), set[str]()
         self._undigested = 0
         self.digest_error = ""
         """Why the last digest that nobody waited for came to nothing; empty if it did not."""
@@ -102,6 +102,7 @@ class AgentServer:
         used, setup, sharing = tuple(self._memory.recall(question)), self._service.setup, self._service.sharing
         others = tuple(sharing.read(question)) if sharing else ()
         self._told.update(entry.id for entry in used)
+        self._heard.update(entry.id for entry in others)
         if setup.harness is None:
             held = [(entry.text, entry.provenance) for entry in used] + [(entry.text, entry.provenance) for entry in others]
             lines = (f"- {visible(text)} ({provenance})" for text, provenance in held)
@@ -138,7 +139,7 @@ class AgentServer:
         found = next((entry for entry in self._memory.read() if entry.id == ident), None)
         if found is None:
             raise InputError(f"there is no {visible(ident)[:20]}")
-        return self._service.sharing.propose(self.tenant, found)
+        return self._service.sharing.propose(self.tenant, found, [*self._memory.heard, *self._heard])
 
     def take(self, batch: str, observations: Sequence[Mapping[str, Any]]) -> None:
         """Put a batch of observations into the box, and digest when enough are there. Raises MemoryFull, ServerUnavailable, BoxError."""
@@ -161,8 +162,9 @@ class AgentServer:
 
     def _digest(self, timeout_s: float) -> int:
         self._undigested, self.digest_error = 0, ""
-        if told := [self._told.pop() for _ in range(len(self._told))]:
-            self.tenant_box.remember("use", ids=told)  # what is used is forgotten last
+        told, heard = ([names.pop() for _ in range(len(names))] for names in (self._told, self._heard))
+        if told or heard:
+            self.tenant_box.remember("use", ids=told, heard=heard)  # what is used is forgotten last
         if not self._service.digests_by_agent:
             return int(self.tenant_box.remember("digest")["learned"])
         learned = 0
@@ -176,7 +178,7 @@ class AgentServer:
         said = digesting.read(self.tenant_box.ask(asked, schema=digesting.SCHEMA, apart=True, timeout_s=timeout_s).get("output"))
         done = self.tenant_box.remember("apply", batches=waiting["batches"], digest=said, by=f"{setup.harness} {setup.model}")
         if sharing:
-            sharing.lessons(self.tenant, said, observations)
+            sharing.lessons(self.tenant, said, observations, waiting.get("heard") or [])
         return int(done["learned"])
 
     def freeze(self, *, timeout_s: float = 30.0) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from box_review.agent_server.recall import Remembered
@@ -13,6 +14,8 @@ from box_review.knowledge import Entry, Knowledge, Withdrawn, proposal
 
 MOST_READ = 5
 MOST_LESSONS = 5
+MOST_SOURCES = 8
+MOST_HEARD = 12
 
 
 class Sharing:
@@ -34,20 +37,24 @@ class Sharing:
         """What is published and fits a question. Raises ServerUnavailable."""
         return self._knowledge.search(question[:1000], MOST_READ)
 
-    def propose(self, tenant: str, entry: Remembered) -> Entry:
+    def propose(self, tenant: str, entry: Remembered, heard: Sequence[str] = ()) -> Entry:
         """Offer something remembered to all; it is scrubbed, and published once others or a person say so too.
+
+        Args:
+            heard: entries that the agent was told before. It may come from them, and falls with them.
 
         Raises InputError, RequestRejected, ServerUnavailable.
         """
         if not entry.holds:
             raise InputError(f"{entry.id} holds no longer; only what does can be proposed")
-        return self._knowledge.propose(proposal(tenant, entry.text, entry.about, [_source(tenant, source) for source in entry.sources]))
+        sources = [*(_source(tenant, source) for source in entry.sources), *_heard(heard)]
+        return self._knowledge.propose(proposal(tenant, entry.text, entry.about, sources))
 
     def revoke(self, tenant: str, reason: str) -> Withdrawn:
         """Trust a tenant's agent no more, and withdraw all that came from it. Raises RequestRejected, ServerUnavailable."""
         return self._knowledge.revoke(tenant=tenant, reason=reason)
 
-    def lessons(self, tenant: str, digest: Mapping[str, Any], observations: Sequence[Mapping[str, Any]]) -> int:
+    def lessons(self, tenant: str, digest: Mapping[str, Any], observations: Sequence[Mapping[str, Any]], heard: Sequence[str] = ()) -> int:
         """Propose what an agent holds to be useful for others; returns how much was taken. One that is refused does not stop the rest."""
         known = {str(observation["id"]): observation for observation in observations}
         taken = 0
@@ -57,15 +64,24 @@ class Sharing:
             found = [known[ref] for ref in named if ref in known]
             if not found:
                 continue
-            sources = [_source(tenant, f"{observation['id']} {observation['at']}") for observation in found[:20]]
+            sources = [_source(tenant, f"{observation['id']} {observation['at']}") for observation in found[:MOST_SOURCES]]
             try:
-                self._knowledge.propose(proposal(tenant, str(lesson.get("text", "")), str(lesson.get("about", "")), sources))
+                self._knowledge.propose(
+                    proposal(tenant, str(lesson.get("text", "")), str(lesson.get("about", "")), [*sources, *_heard(heard)])
+                )
             except BoxReviewError as error:
                 self.last_error = str(error)
             else:
                 self.last_error = ""
                 taken += 1
         return taken
+
+
+def _heard(entries: Sequence[str]) -> list[tuple[str, datetime]]:
+    """The latest entries that an agent was told, as sources; what came from a box is no id unless it looks like one."""
+    now = datetime.now(UTC)
+    known = [ident for ident in dict.fromkeys(entries) if re.fullmatch(r"kn-[0-9a-f]{16}", ident)]
+    return [(ident, now) for ident in known[-MOST_HEARD:]]
 
 
 def _source(tenant: str, source: str) -> tuple[str, datetime]:

@@ -52,11 +52,8 @@ def add(store: Store, _: Book, given: Answer) -> Answer:
 def pending(store: Store, book: Book, _: Answer) -> Answer:
     """The batches to be digested next, and what is known, for a model to read: {batches, observations, entries}."""
     batches, observations = store.batch()
-    return {
-        "batches": batches,
-        "observations": observations,
-        "entries": _told(entry for entry in book.entries if not entry.until and entry.kind != "episode"),
-    }
+    known = _told(entry for entry in book.entries if not entry.until and entry.kind != "episode")
+    return {"batches": batches, "observations": observations, "entries": known, "heard": store.heard()}
 
 
 def apply(store: Store, book: Book, given: Answer) -> Answer:
@@ -109,15 +106,15 @@ def read(store: Store, book: Book, given: Answer) -> Answer:
     """All entries, and what waits; only `same: true` if nothing has changed since `unless`."""
     told = _told(book.entries)
     version = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
-    about = {"version": version, "waiting": store.waiting()[0]}
+    about = {"version": version, "waiting": store.waiting()[0], "heard": store.heard()}
     return {**about, "same": True} if given.get("unless") == version else {**about, "entries": told}
 
 
 def use(store: Store, book: Book, given: Answer) -> Answer:
-    """Count that entries were given to the agent: {ids}."""
+    """Count that entries were given to the agent: {ids}; `heard` are those of shared knowledge that it was given."""
     ids = set(given["ids"])
     book.entries = [dataclasses.replace(entry, uses=entry.uses + 1) if entry.id in ids else entry for entry in book.entries]
-    store.save(book, "used")
+    store.save(book, "used", heard=[line(str(name), 40).replace(" ", "") for name in given.get("heard", ())])
     return {}
 
 

@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from .book import KINDS, Book, parse, render
 MAX_SPOOL_BYTES = 32 << 20
 MAX_BATCH_BYTES = 64 << 10
 KEPT_BATCHES = 1000
+KEPT_HEARD = 20
 _GIT_S = 30
 
 
@@ -35,6 +36,7 @@ class Store:
         self._spool = folder / "spool"
         self._writing = folder / "writing"
         self._digested = folder / "digested"
+        self._heard = folder / "heard"
 
     @contextlib.contextmanager
     def open(self, now: str) -> Iterator[Book]:
@@ -64,8 +66,8 @@ class Store:
         self._git("add", "-A")
         self._git("commit", "-q", "-m", "an empty memory")
 
-    def save(self, book: Book, why: str, digested: tuple[str, ...] = ()) -> None:
-        """Commit the book, and with it which batches are in it."""
+    def save(self, book: Book, why: str, digested: tuple[str, ...] = (), heard: Iterable[str] = ()) -> None:
+        """Commit the book, and with it which batches are in it, and what its agent has heard from others."""
         book.shrink()
         self._writing.touch()
         for kind in KINDS:
@@ -73,6 +75,8 @@ class Store:
         if digested:
             known = [*self.digested(), *digested][-KEPT_BATCHES:]
             self._write(self._digested, "".join(f"{name}\n" for name in known))
+        if new := [name for name in heard if name not in self.heard()]:
+            self._write(self._heard, "".join(f"{name}\n" for name in [*self.heard(), *new][-KEPT_HEARD:]))
         self._git("add", "-A")
         if self._git("status", "--porcelain"):
             gone = f" ({book.forgotten} forgotten)" if book.forgotten else ""
@@ -97,6 +101,10 @@ class Store:
     def digested(self) -> list[str]:
         """Batches that are in the memory already; the latest of them."""
         return self._digested.read_text().split() if self._digested.exists() else []
+
+    def heard(self) -> list[str]:
+        """Entries of shared knowledge that the agent was told, the latest of them: what it learns may come from there."""
+        return self._heard.read_text().split() if self._heard.exists() else []
 
     def add(self, batch: str, lines: bytes) -> bool:
         """Keep a batch of observations; False if it is known already. Raises Full."""
