@@ -6,7 +6,6 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +18,12 @@ from box_review.comparison.base import done_with, ground
 from box_review.comparison.budget import Budget
 from box_review.comparison.execution import Desk, Step, Watcher
 from box_review.comparison.judging import JudgeDesk
+from box_review.comparison.marking import Marks, add_judged, marks_of
 from box_review.comparison.plan import Cell, Plan
 from box_review.comparison.reading import make_plan, read_spec, spec_from
 from box_review.comparison.report import write_reports
 from box_review.comparison.result import CaseResult, CellResult, Comparison, PanelResult
-from box_review.comparison.scores import Mark, Scorer, scorer
+from box_review.comparison.scores import Scorer, scorer
 from box_review.comparison.spec import Spec
 from box_review.comparison.statistics import scipy_stats
 from box_review.comparison.store import Store
@@ -139,8 +139,9 @@ class _Work:
         cells = {cell.id: cell for cell in self._plan.cells()}
         desk = replace(self._desk, watch=self._counting(self._desk.watch))
         answers = desk.ask_all("answers", {name: self._plan.ask(cell) for name, cell in cells.items()})
-        with ThreadPoolExecutor(self._plan.spec.at_once) as pool:
-            marks = dict(zip(cells, pool.map(lambda name: self._marks(cells[name], answers[name]), cells), strict=True))
+        marks = marks_of(self._plan.spec, self._scorers, cells, answers)
+        if self._judges is not None:
+            add_judged(marks, self._plan.spec, self._judges, cells, answers, self._desk.store)
         panels = self._panels(cells, answers, marks)
         return self._summed_up(
             [
@@ -164,21 +165,7 @@ class _Work:
 
         return count
 
-    def _marks(self, cell: Cell, answer: Answer) -> dict[str, Mark]:
-        """The marks of a cell, but for those of the panel."""
-        if answer.status is not Status.ANSWERED:
-            return {}
-        found: dict[str, Mark] = {}
-        for score, scored in zip(self._plan.spec.scores, self._scorers, strict=True):
-            if (score.needs_expected and cell.case.expected is None) or (score.needs_sources and not cell.case.sources):
-                found[score.id] = Mark(note="this input has nothing to hold it against")
-            elif scored is not None:
-                found[score.id] = scored(answer.text, cell.case)
-            elif score.needs_api and self._judges is not None:
-                found[score.id] = self._judges.mark(score, answer.text, cell.case, self._desk.store)
-        return found
-
-    def _panels(self, cells: Mapping[str, Cell], answers: Mapping[str, Answer], marks: dict[str, dict[str, Mark]]) -> list[PanelResult]:
+    def _panels(self, cells: Mapping[str, Cell], answers: Mapping[str, Answer], marks: Marks) -> list[PanelResult]:
         results = []
         for rubric in panel.rubrics(self._plan.spec):
             given, result = panel.hold(rubric, self._plan.spec, cells, answers, self._desk)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from box_review.comparison.answer import MOST_TEXT
 from box_review.comparison.claims import claims_of, f1, plain, stands_in
 from box_review.comparison.plan import Case, SourceText
+from box_review.comparison.report.html import marked
 from box_review.comparison.scores import Mark, scorer
 from box_review.errors import InputError
+from box_review.sanitize import visible
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.sdk.comparison.made import spec
 
@@ -142,6 +149,25 @@ def test_own_function_that_cannot_be_had_is_said_before_the_work(tmp_path: Path,
     (tmp_path / "bad.py").write_text("1 / 0")
     with pytest.raises(InputError, match=said):
         mark({"python": {"function": function}}, "yes", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["\n", " ", "- ", "a```\n", "```\n", "“", "«", '"', ". ", "\n ", "> ", "1.", "é", "(", "[", "{", "a b ", "*|`", "e ", "th "],
+)
+def test_no_answer_takes_longer_than_its_length(piece: str) -> None:
+    answer = piece * (MOST_TEXT // len(piece))
+    source = (answer + " x ") * 2
+    for score in ("claim_f1", "json_match", "hallucination_pct", "quoted_spans", "faithfulness"):
+        mark(score, answer, ["x"], source)
+
+
+@given(st.text(), st.lists(st.text(), max_size=5))
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_scored_and_marked(text: str, claims: list[str]) -> None:
+    for score in ("claim_f1", "json_match", "hallucination_pct", "quoted_spans", "exact_match", "context_recall"):
+        assert mark(score, text, claims, *claims).error == ""
+    assert html.unescape(re.sub(r"</?mark[^<>]*>", "", str(marked(text, [*claims, text[1:3]])))) == visible(text, multiline=True)
 
 
 def test_ten_megabytes_are_scored_in_bounded_work() -> None:

@@ -9,7 +9,7 @@ from box_review.comparison.plan import Case
 from box_review.comparison.score_specs import AnswerCorrectness, ClaimScore, ContextScore, Grounded, QuotedSpans
 from box_review.comparison.scores.mark import Mark, listed
 
-_QUOTED = re.compile(r"\"([^\"\n]{1,2000})\"|“([^”\n]{1,2000})”|«([^»\n]{1,2000})»|^>[ \t]?([^\n]{1,2000})$", re.MULTILINE)
+_QUOTED = re.compile(r"\"([^\"\n]{1,2000})\"|“([^“”\n]{1,2000})”|«([^«»\n]{1,2000})»|^>[ \t]?([^\n]{1,2000})$", re.MULTILINE)
 
 
 def claim_score(spec: ClaimScore | AnswerCorrectness, answer: str, case: Case) -> Mark:
