@@ -123,7 +123,7 @@ class Hostile(dict[str, Any]):
 @pytest.mark.parametrize(
     "given",
     [("t", object()), ("t", {"a": {1, 2}}), ("t", b"\xff\xfe\x00"), ("t", "\ud800"), ("", "x"), (None, "x"), ("t", "x", None, Hostile())],
-    ids=str,
+    ids=["object", "set", "bytes", "half a letter", "no tenant", "tenant None", "hostile metadata"],
 )
 def test_whatever_is_observed_nothing_is_raised(given: tuple[Any, ...]) -> None:
     boxes = Boxes()
