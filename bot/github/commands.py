@@ -2,6 +2,7 @@
 
 /box review [role…] [--model M] [--harness H] [--force]     /box ask TEXT
 /box compare M1 M2… [--role R…] [--harness H]
+/box learn TEXT      /box learn mute TOOL/RULE [in GLOB] [because TEXT]      /box memory [forget ID | accept ID]
 /box ignore ID [reason]      /box resume [role]      /box cancel      /box status      /box help
 """
 
@@ -11,8 +12,12 @@ import difflib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from box_review.finding import Role
+from box_review.learned import MOST_TEXT as MOST_TAUGHT
+from box_review.learned import Mute
+from box_review.sanitize import inline_code
 from pydantic import TypeAdapter, ValidationError
 
 from bot.github.errors import NotUnderstood
@@ -22,6 +27,8 @@ _CALL = re.compile(r"[ \t]*/box(?:[ \t]+(?P<words>[^\r\n]*))?[ \t]*(?:\r?\n(?P<r
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,199}")
 FEWEST_MODELS, MOST_MODELS, MOST_ROLES = 2, 4, 16
 _FINDING = re.compile(r"F-[0-9a-f]{8}(-\d{1,4})?")
+_RULE_ID = re.compile(r"l-[a-z0-9]{1,16}")
+_MUTE = "`/box learn mute TOOL/RULE [in GLOB] [because TEXT]`"
 _role: TypeAdapter[str] = TypeAdapter(Role)
 
 
@@ -67,6 +74,22 @@ class Ignore:
 
 
 @dataclass(frozen=True)
+class Learn:
+    """What maintainers of the repository say, from now on: guidance, or with a mute what is not to be told."""
+
+    text: str
+    mute: Mute | None = None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is learned of the repository; with `forget` or `accept`, a change to the rule of that id."""
+
+    change: Literal["", "forget", "accept"] = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True)
 class Cancel:
     """Stop the review that runs, and the comparison."""
 
@@ -81,9 +104,14 @@ class Help:
     """What can be said."""
 
 
-Command = Review | Compare | Ask | Resume | Ignore | Cancel | Status | Help
+Command = Review | Compare | Ask | Resume | Ignore | Learn | Memory | Cancel | Status | Help
 FOR_ALL = (Status, Help)
 """What whoever may comment may say."""
+
+
+def teaches(command: Command | None) -> bool:
+    """True for what changes how later pull requests are reviewed: it needs write access, whatever a repository's settings say."""
+    return isinstance(command, Learn) or (isinstance(command, Memory) and bool(command.change))
 
 
 def is_call(body: str) -> bool:
@@ -98,23 +126,73 @@ def read_command(body: str) -> Command:
         raise NotUnderstood("a command begins with `/box`")
     words, rest = (found["words"] or "").split(), found["rest"] or ""
     name, arguments = (words[0].lower(), words[1:]) if words else ("help", [])
-    if name == "ask":
-        return _ask((found["words"] or "").strip()[len(name) :].strip(), rest)
-    if name in LATER:
-        raise NotUnderstood(f"`/box {name}` is not there yet")
+    if name in _OF_TEXT:
+        return _OF_TEXT[name](f"{(found['words'] or '').strip()[len(name) :].strip()}\n{rest}".strip())
     if name not in _READERS:
-        near = difflib.get_close_matches(name, [*_READERS, "ask"], 1)
+        near = difflib.get_close_matches(name, [*_READERS, *_OF_TEXT], 1)
         raise NotUnderstood(f"there is no command `{name[:40]}`" + (f"; is `{near[0]}` meant?" if near else ""))
     return _READERS[name](arguments)
 
 
-def _ask(first: str, rest: str) -> Ask:
-    text = f"{first}\n{rest}".strip()
+def _ask(text: str) -> Ask:
     if not text:
         raise NotUnderstood("`/box ask` needs a question")
     if len(text) > MOST_TEXT:
         raise NotUnderstood(f"a question has {MOST_TEXT:,} characters at most")
     return Ask(text)
+
+
+def _learn(text: str) -> Learn:
+    words = text.split()
+    if words[:1] == ["mute"]:
+        return _learn_mute(words[1:])
+    if not words:
+        raise NotUnderstood(f"`/box learn` needs what is to be known, in a sentence, or {_MUTE}")
+    return Learn(_taught(words))
+
+
+def _learn_mute(words: Sequence[str]) -> Learn:
+    """`TOOL/RULE [in GLOB] [because TEXT]`; backticks around the first two are taken off."""
+    left = list(words)
+    tool, slash, rule = (left.pop(0).strip("`") if left else "").partition("/")
+    if not slash or not tool or not rule:
+        raise NotUnderstood(f"what is muted is named as `ruff/E501`, or `ruff/*` for all that a tool says: {_MUTE}")
+    path = None
+    if left[:1] == ["in"]:
+        if len(left) < 2:
+            raise NotUnderstood(f"`in` needs a pattern of paths, as `src/gen/**`: {_MUTE}")
+        path, left = left[1].strip("`"), left[2:]
+    if left and left[0] != "because":
+        raise NotUnderstood(f"{inline_code(left[0][:40])} cannot stand there: {_MUTE}")
+    if left == ["because"]:
+        raise NotUnderstood(f"`because` needs words: {_MUTE}")
+    try:
+        mute = Mute(tool=tool, rule=None if rule == "*" else rule, path=path)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        said = problem["msg"].removeprefix("Value error, ")
+        raise NotUnderstood(
+            f"the {problem['loc'][0]} {inline_code(str(problem['input'])[:80])} cannot be: {said[0].lower()}{said[1:]}"
+        ) from None
+    return Learn(_taught(left[1:]) if left else "", mute)
+
+
+def _taught(words: Sequence[str]) -> str:
+    text = " ".join(words)
+    if len(text) > MOST_TAUGHT:
+        raise NotUnderstood(f"what is learned has {MOST_TAUGHT} characters at most, not {len(text):,}")
+    return text
+
+
+def _memory(words: Sequence[str]) -> Memory:
+    if not words:
+        return Memory()
+    change, ident = words[0].lower(), words[1].strip("`").lower() if len(words) == 2 else ""
+    if change not in ("forget", "accept") or not _RULE_ID.fullmatch(ident):
+        raise NotUnderstood(
+            "`/box memory` shows what is learned; `/box memory forget ID` and `/box memory accept ID` take an id from there"
+        )
+    return Memory("forget" if change == "forget" else "accept", ident)
 
 
 def _review(words: Sequence[str]) -> Review:
@@ -203,13 +281,14 @@ def _bare(command: Command) -> Callable[[Sequence[str]], Command]:
     return read
 
 
-LATER = ("learn", "memory")
-"""Known commands of what is not there yet."""
+_OF_TEXT: dict[str, Callable[[str], Command]] = {"ask": _ask, "learn": _learn}
+"""Those that take all that stands behind them, in as many lines as it has."""
 _READERS: dict[str, Callable[[Sequence[str]], Command]] = {
     "review": _review,
     "compare": _compare,
     "resume": _resume,
     "ignore": _ignore,
+    "memory": _memory,
     "cancel": _bare(Cancel()),
     "status": _bare(Status()),
     "help": _bare(Help()),
@@ -222,6 +301,9 @@ HELP = """\
 | `/box compare M1 M2… [--role R…] [--harness H]` | they review in the shadow; one comment compares them |
 | `/box ask TEXT` | a reviewer's box wakes and its agent answers; in a thread, about that finding |
 | `/box ignore ID [reason]` | a finding is not told again in this pull request |
+| `/box learn TEXT` | reviewers of this repository are told it from now on, as something that was said |
+| `/box learn mute TOOL/RULE [in GLOB] [because TEXT]` | such findings are not told from now on, unless proven, critical or a secret |
+| `/box memory [forget ID \\| accept ID]` | what is learned, and what could be |
 | `/box resume [role]` | how to get a shell in a reviewer's box |
 | `/box cancel` | the review that runs is stopped, and the comparison |
 | `/box status` | how far it is |

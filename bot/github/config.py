@@ -47,7 +47,7 @@ async def read_repo_config(app: App, pull: PullRef, base: Mapping[str, Any], tip
 async def read_guidance(app: App, pull: PullRef, ref: str) -> str:
     """What AGENTS.md and CLAUDE.md of the base say, which their owners wrote for agents."""
     calls = await app.of(pull, READING)
-    texts = await asyncio.gather(*(_file(calls, f"/contents/{name}", ref) for name in GUIDANCE))
+    texts = await asyncio.gather(*(read_file(calls, f"/contents/{name}", ref) for name in GUIDANCE))
     told = [
         f"From {name} of the repository:\n\n{text.decode('utf-8', 'replace')}" for name, text in zip(GUIDANCE, texts, strict=True) if text
     ]
@@ -61,14 +61,14 @@ async def _general(app: App, pull: PullRef) -> RepoConfig:
 
 
 async def _config(calls: Calls, path: str, ref: str, name: str) -> RepoConfig:
-    text = await _file(calls, path, ref)
+    text = await read_file(calls, path, ref)
     if text is not None and len(text) > MOST_BYTES:
         raise ConfigInvalid(name, [(1, f"the file has more than {MOST_BYTES} bytes")])
     return RepoConfig() if text is None else read_config(text, name)
 
 
-async def _file(calls: Calls, path: str, ref: str) -> bytes | None:
-    """A plain file; None where there is none."""
+async def read_file(calls: Calls, path: str, ref: str = "") -> bytes | None:
+    """A plain file at a commit, or on the default branch; None where there is none."""
     try:
         found = await calls.get(path, **({"ref": ref} if ref else {}))
     except Missing:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from bot.fleet import Fleet
 from bot.github.app import App
+from bot.github.learned_store import LearnedStore
 from bot.github.mirror import Mirrors
 from bot.github.pace import USUAL, Pace
 from bot.github.pull import PullRef
@@ -32,6 +33,11 @@ class Desk:
     def during(self, turn: Turn) -> Desk:
         """The same for as long as a turn lasts: nothing is created at GitHub after its end."""
         return replace(self, app=self.app.fenced(turn.check))
+
+    @property
+    def learned(self) -> LearnedStore:
+        """What is remembered of repositories."""
+        return LearnedStore(self.pulls.redis)
 
     def link(self, review_id: str) -> str:
         """Where a review can be watched; empty where nobody knows how this server is reached."""

@@ -8,17 +8,16 @@ from box_review import ReviewRecord
 from box_review.errors import ConfigInvalid
 
 from bot.errors import NoSuchReview
-from bot.github import commands, marks, publish, reply, shadow, take_up, words
+from bot.github import commands, learning, marks, publish, reply, shadow, take_up, teaching, words
 from bot.github.calls import READING, WRITING, Calls
 from bot.github.config import read_repo_config, tip_of
 from bot.github.decide import Look, Said
 from bot.github.desk import Desk
 from bot.github.errors import Missing, NotUnderstood
 from bot.github.jobs import AskJob
+from bot.github.rights import RANKS, rank_of
 from bot.github.state import ASK_JOB, SLOW, Ignored, PullState, Wish
 from jobs.queue import enqueue
-
-RANKS = {"none": 0, "read": 1, "triage": 2, "write": 3, "maintain": 4, "admin": 5}
 
 
 async def obey(desk: Desk, state: PullState, said: Said) -> PullState:
@@ -64,11 +63,21 @@ class _Orders:
                 await self._ask(command)
             case commands.Resume():
                 await self._resume(command)
-            case commands.Status():
-                await self._answer(words.status(self._state))
-            case commands.Help():
-                await self._answer(words.help_text())
+            case _:
+                await self._answer(await self._words(command))
         return self._state
+
+    async def _words(self, command: commands.Learn | commands.Memory | commands.Status | commands.Help) -> str:
+        """The answer to what changes nothing of the pull request."""
+        match command:
+            case commands.Learn():
+                return await teaching.learn(self._desk, self._state, self._said, command)
+            case commands.Memory():
+                return await teaching.memory(self._desk, self._state, self._said, command)
+            case commands.Status():
+                return words.status(self._state)
+            case commands.Help():
+                return words.help_text()
 
     async def _review(self, command: commands.Review) -> PullState:
         wish = Wish(roles=command.roles, model=command.model, harness=command.harness)
@@ -99,6 +108,7 @@ class _Orders:
         if finding is None:
             await self._answer(f"The last review has no finding `{command.finding}`.")
             return self._state
+        await learning.dismissed(self._desk, self._state, self._said.author, finding)
         others = tuple(one for one in self._state.ignored if one.fingerprint != finding.fingerprint)[-499:]
         one = Ignored(fingerprint=finding.fingerprint, finding=finding.id, by=self._said.author, reason=command.reason)
         state = self._state.model_copy(update={"ignored": (*others, one)})
@@ -163,13 +173,9 @@ class _Orders:
 async def _may(desk: Desk, state: PullState, said: Said, command: commands.Command | None) -> bool:
     """True if the author may say this, by what GitHub says of him now."""
     calls = await desk.app.of(state.pull, READING)
-    try:
-        found = await calls.get(f"/collaborators/{said.author}/permission")
-    except Missing:
-        return False
-    rank = max(RANKS.get(str(found.get("permission")), 0), RANKS.get(str(found.get("role_name")), 0))
+    rank = await rank_of(calls, said.author)
     needed = RANKS["read"] if isinstance(command, commands.FOR_ALL) else RANKS["write"]
-    if rank >= needed or rank < RANKS["read"]:
+    if rank >= needed or rank < RANKS["read"] or commands.teaches(command):
         return rank >= needed
     try:
         pull = await calls.get(f"/pulls/{state.pull.number}")

@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import structlog
 from box_review.client import Options
-from box_review.errors import InputError
+from box_review.errors import ConfigInvalid, InputError
 from box_review.report.wording import STATIC
 from box_review.review import Reviewer, ReviewRequest
 from box_review.sanitize import for_markdown
 from box_review.source import pack
 
 from bot.errors import NoSuchReview, Refused
+from bot.github import learning, words
 from bot.github.calls import READING
 from bot.github.config import read_guidance
 from bot.github.desk import Desk
 from bot.github.errors import Denied, GitHubError, Limited, Missing, Rejected, Unavailable
 from bot.github.jobs import Prepare, Tend
 from bot.github.mirror import change, fetched
+from bot.github.observed import Told
 from bot.github.pull import PullRef
 from bot.github.state import GITHUB, TEND_JOB, Round, Wish
 from jobs.queue import enqueue
@@ -52,7 +54,7 @@ async def prepare(desk: Desk, job: Prepare) -> None:
     if round_ is None or round_.stage != "preparing" or round_.ended:
         return
     try:
-        ready = await _ask_for_review(desk, job.pull, round_)
+        ready = await _ask_for_review(desk, job.pull, round_, state.told if state else ())
     except NothingToReview:
         ready = round_.model_copy(update={"ended": "There is nothing to review: the base has it all.", "conclusion": "neutral"})
     except (Unavailable, Refused) as error:
@@ -76,13 +78,15 @@ async def prepare(desk: Desk, job: Prepare) -> None:
     await enqueue(desk.pulls.redis, GITHUB, TEND_JOB, Tend(key=job.pull.key), f"github:tend:{job.review_id}:ready")
 
 
-async def _ask_for_review(desk: Desk, pull: PullRef, round_: Round) -> Round:
+async def _ask_for_review(desk: Desk, pull: PullRef, round_: Round, told: Sequence[Told]) -> Round:
     calls = await desk.app.of(pull, READING)
     compared = await calls.get(f"/compare/{round_.base_sha}...{round_.head_sha}", per_page=1)
     merge_base = str(compared["merge_base_commit"]["sha"])
     if merge_base == round_.head_sha:
         raise NothingToReview
     guidance = await read_guidance(desk.app, pull, round_.base_sha)
+    await learning.look_at_comments(desk, pull, told)
+    learned = await learning.rules_for_review(desk, pull)
     try:
         bare = await fetched(desk, pull, [merge_base, round_.head_sha])
     except InputError as error:  # GitHub has just said that both are there
@@ -90,6 +94,7 @@ async def _ask_for_review(desk: Desk, pull: PullRef, round_: Round) -> Round:
             raise Unavailable(str(error)) from error
         raise
     request = await _upload(desk, pull, round_.model_copy(update={"merge_base": merge_base}), bare, guidance)
+    request = request.model_copy(update={"learned": learned})
     await desk.reviews.create(request, desk.tenant, round_.review_id)
     log.info("review asked for", head=round_.head_sha[:12], roles=request.roles, harness=request.harness)
     return round_.model_copy(update={"merge_base": merge_base, "stage": "reviewing"})
@@ -152,6 +157,8 @@ async def _later(desk: Desk, job: Prepare, error: Exception, waited_s: float) ->
 
 def _failed(round_: Round, error: Exception) -> Round:
     """The round, ended by something that waiting does not mend."""
+    if isinstance(error, ConfigInvalid):
+        return round_.model_copy(update={"ended": words.broken_config(error), "conclusion": "action_required"})
     kinds = {Denied: "The App may not do this here", Missing: "Something is not there any more", Rejected: "GitHub refused"}
     begin = next((words for kind, words in kinds.items() if isinstance(error, kind)), "The review could not be asked for")
     return round_.model_copy(update={"ended": f"{begin}: {for_markdown(str(error))}", "conclusion": "action_required"})

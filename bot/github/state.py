@@ -29,6 +29,7 @@ from pydantic import Field
 
 from bot.errors import Refused
 from bot.github.decide import Closed, Look, Said, intent
+from bot.github.observed import Told
 from bot.github.pull import PullRef
 from bot.github.turn import Hold, TurnLost, holding
 
@@ -164,6 +165,7 @@ class PullState(ContractModel):
         comparison: the one that is under way.
         sticky_id: our comment.
         published: the newest review that was posted.
+        told: findings of all that were posted, and what would mute each; the newest `MOST_TOLD`.
         failures, failing_since: how often in a row GitHub could not be worked with, and the Unix seconds of the first time.
         failing_gone: what it then says is that things are not there.
         rests_until: before that, nothing may be looked at: what GitHub was asked for may still be done.
@@ -175,6 +177,7 @@ class PullState(ContractModel):
     comparison: Comparison | None = None
     published: str = ""
     ignored: tuple[Ignored, ...] = Field(default=(), max_length=500)
+    told: tuple[Told, ...] = ()
     failures: int = 0
     failing_since: float = 0.0
     failing_gone: bool = False

@@ -10,7 +10,7 @@ import structlog
 from box_review.config import RepoConfig
 from box_review.errors import ConfigInvalid
 
-from bot.github import words
+from bot.github import learning, words
 from bot.github.calls import READING
 from bot.github.config import read_repo_config, tip_of
 from bot.github.decide import Closed, Look, Said
@@ -75,7 +75,10 @@ async def look(desk: Desk, state: PullState, what: Look, wish: Wish = AS_WANTED,
 async def _closed(desk: Desk, state: PullState) -> PullState:
     """The state where a pull request was closed, and is so still: deliveries may come in another order."""
     pull = await (await desk.app.of(state.pull, READING)).get(f"/pulls/{state.pull.number}")
-    return state if pull.get("state") == "open" else stop(state, CLOSED)
+    if pull.get("state") == "open":
+        return state
+    await learning.look_at_comments(desk, state.pull, state.told)
+    return stop(state, CLOSED)
 
 
 def stop(state: PullState, why: str, ending: Ending = "cancelled") -> PullState:

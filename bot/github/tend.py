@@ -14,7 +14,7 @@ import structlog
 from box_review.review import ReviewStatus
 
 from bot.errors import NoSuchReview
-from bot.github import metrics, publish, shadow, show, words
+from bot.github import learning, metrics, publish, shadow, show, words
 from bot.github.calls import WRITING, Calls
 from bot.github.desk import Desk
 from bot.github.errors import LASTING, GitHubError, Limited, Missing, Rejected, Unavailable
@@ -154,12 +154,25 @@ class _Tending:
         verdict = await publish.verdict_of(self._desk, self._state, round_)
         if record.status in (ReviewStatus.COMPLETED, ReviewStatus.PARTIAL):  # others found nothing that could be gone on from
             self._state = self._state.model_copy(update={"published": round_.review_id})
+            self._state = await learning.published(self._desk, self._state, verdict.record)
+            round_ = await self._offered(round_)
         await publish.Publication(self._desk, calls, self._state, round_, verdict, self._remember).run()
         done = self._state.round_of(round_.review_id)
         assert done is not None  # noqa: S101 - it was just published
         self._keep(done.model_copy(update={"stage": "over"}))
         metrics.rounds.labels(verdict.conclusion.value).inc()
         log.info("review published", review_id=round_.review_id, conclusion=verdict.conclusion.value, findings=len(verdict.told))
+
+    async def _offered(self, round_: Round) -> Round:
+        """The round, with a note on what could be made permanent."""
+        try:
+            note = await learning.offer(self._desk, self._pull, round_.review_id)
+        except LASTING as error:
+            log.warning("what could be made permanent is not told", reason=str(error))
+            return round_
+        noted = round_.model_copy(update={"notes": tuple(dict.fromkeys((note, *round_.notes)))}) if note else round_
+        self._keep(noted)
+        return noted
 
     async def _remember(self, state: PullState) -> None:
         self._state = state

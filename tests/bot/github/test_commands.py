@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from box_review.learned import Mute
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.github.commands import Ask, Cancel, Command, Help, Ignore, Resume, Review, Status, is_call, read_command
+from bot.github.commands import Ask, Cancel, Command, Help, Ignore, Learn, Memory, Resume, Review, Status, is_call, read_command
 from bot.github.errors import NotUnderstood
 
 
@@ -26,6 +27,16 @@ from bot.github.errors import NotUnderstood
         ("/box ask\nWhy?\n\n```py\nx\n```", Ask("Why?\n\n```py\nx\n```")),
         ("/box ignore F-0a1b2c3d", Ignore("F-0a1b2c3d")),
         ("/box ignore F-0a1b2c3d-2 only in tests", Ignore("F-0a1b2c3d-2", "only in tests")),
+        ("/box learn Amounts are cents,\n  not euros", Learn("Amounts are cents, not euros")),
+        ("/box learn mute ruff/E501", Learn("", Mute(tool="ruff", rule="E501"))),
+        (
+            "/box learn mute `eslint/react/key` in `src/**` because we know",
+            Learn("we know", Mute(tool="eslint", rule="react/key", path="src/**")),
+        ),
+        ("/box learn mute lizard/*", Learn("", Mute(tool="lizard"))),
+        ("/box memory", Memory()),
+        ("/box memory forget l-abcdef", Memory("forget", "l-abcdef")),
+        ("/box memory ACCEPT `l-1`", Memory("accept", "l-1")),
         ("/box resume", Resume()),
         ("/box resume security", Resume("security")),
     ],
@@ -51,7 +62,17 @@ def test_command_is_read_as_it_is_meant(body: str, command: Command) -> None:
         ("/box ignore F-1; DROP", "needs the id"),
         ("/box resume a b", "one role at most"),
         ("/box status now", "takes no words"),
-        ("/box learn x", "not there yet"),
+        ("/box learn", "needs what is to be known"),
+        ("/box learn " + "x" * 301, "300 characters at most, not 301"),
+        ("/box learn mute", "as `ruff/E501`"),
+        ("/box learn mute buttons must be big", "as `ruff/E501`"),
+        ("/box learn mute ruff/E501 in", "needs a pattern"),
+        ("/box learn mute ruff/E501 in /etc", "without a slash at its beginning"),
+        ("/box learn mute ruff/E501 because", "`because` needs words"),
+        ("/box learn mute ruff/E501 everywhere", "`everywhere` cannot stand there"),
+        ("/box learn mute -x/E501", "the tool `-x` cannot be"),
+        ("/box memory forget", "take an id"),
+        ("/box memory burn l-1", "take an id"),
     ],
 )
 def test_what_is_no_command_is_answered_with_what_would_be_right(body: str, said: str) -> None:
