@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 from box_review.errors import ConfigInvalid
@@ -23,6 +25,12 @@ RULES = (
 def test_file_says_the_same_again() -> None:
     assert read_learned(render_learned(RULES).encode()) == RULES
     assert read_learned(render_learned(()).encode()) == read_learned(b"") == ()
+
+
+def test_file_in_the_docs_is_valid() -> None:
+    text = (Path(__file__).parent.parent.parent / "docs" / "learning.md").read_text()
+    [shown] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert [rule.id for rule in read_learned(shown.encode())] == ["l-cents", "l-gen"]
 
 
 @pytest.mark.parametrize(
