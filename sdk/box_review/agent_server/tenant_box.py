@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import importlib.util
 import io
 import json
+import marshal
 import re
 import secrets
 import threading
@@ -210,14 +212,24 @@ def _answer(command: str, said: str, errors: str) -> dict[str, Any]:
 
 @functools.cache
 def _program() -> bytes:
-    """The package `inbox` as one file that Python runs; the same bytes for the same sources."""
+    """The package `inbox` as one file that Python runs; the same bytes for the same sources.
+
+    It is compiled too, for boxes whose Python is of this one's version, since compiling takes longer than running. Others pass that by.
+    """
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr(zipfile.ZipInfo("__main__.py"), "import sys\nfrom inbox.main import main\nsys.exit(main(sys.argv[1:]))\n")
+    with zipfile.ZipFile(packed, "w") as file:
+        _add(file, "__main__.py", b"import sys\nfrom inbox.main import main\nsys.exit(main(sys.argv[1:]))\n")
         for source in sorted(resources.files("box_review.agent_server.inbox").iterdir(), key=lambda source: source.name):
             if source.name.endswith(".py"):
-                file.writestr(zipfile.ZipInfo(f"inbox/{source.name}"), source.read_bytes())
+                _add(file, f"inbox/{source.name}", source.read_bytes())
     return packed.getvalue()
+
+
+def _add(file: zipfile.ZipFile, name: str, source: bytes) -> None:
+    file.writestr(zipfile.ZipInfo(name), source)
+    code = marshal.dumps(compile(source, name, "exec", optimize=0, dont_inherit=True))
+    unchecked = (1).to_bytes(4, "little") + bytes(8)  # PEP 552: what is beside it is its source
+    file.writestr(zipfile.ZipInfo(f"{name}c"), importlib.util.MAGIC_NUMBER + unchecked + code)
 
 
 @functools.cache

@@ -99,6 +99,7 @@ def test_file_edited_by_hand_is_kept_and_committed(memory: Memory) -> None:
     path = memory.folder / "facts.md"
     path.write_text(path.read_text().replace("My plan is gold.", "The plan is platinum.") + "\nThe office is in Lyon.\n")
     assert memory.holding() == ["The plan is platinum.", "The office is in Lyon."]
+    assert memory("read")["version"] == memory("read")["version"]
     memory.add("b2", "My car is red.")
     memory("digest")
     assert sorted(memory.holding()) == ["My car is red.", "The office is in Lyon.", "The plan is platinum."]
@@ -112,6 +113,16 @@ def test_crash_while_files_are_written_goes_back_to_the_last_commit(memory: Memo
     (memory.folder / "writing").touch()
     (memory.folder / "facts.md").write_text("half a fi")
     assert memory.holding() == ["My plan is gold."]
+    assert memory("digest") == {"learned": 1}
+    assert memory.holding() == ["My plan is silver."]
+
+
+def test_lock_that_git_left_behind_when_its_box_died_stops_nothing(memory: Memory) -> None:
+    memory.add("b1", "My plan is gold.")
+    memory("digest")
+    memory.add("b2", "My plan is silver.")
+    (memory.folder / "writing").touch()
+    (memory.folder / ".git" / "index.lock").touch()
     assert memory("digest") == {"learned": 1}
     assert memory.holding() == ["My plan is silver."]
 

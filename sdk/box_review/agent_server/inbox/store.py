@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import subprocess
@@ -37,6 +38,7 @@ class Store:
         self._writing = folder / "writing"
         self._digested = folder / "digested"
         self._heard = folder / "heard"
+        self._lock = -1
 
     @contextlib.contextmanager
     def open(self, now: str) -> Iterator[Book]:
@@ -44,27 +46,49 @@ class Store:
         self._spool.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not (self.folder / ".git").exists():
-                self._begin()
-            if self._writing.exists():
-                self._git("reset", "-q", "--hard")
-                self._writing.unlink()
-            elif self._git("status", "--porcelain"):
+            self._lock = lock.fileno()
+            self._put_right()
+            edited = self._digest() != self._written()
+            if edited:
                 self._git("add", "-A")
-                self._git("commit", "-q", "-m", "edited by hand")
-            book = Book()
-            for kind in KINDS:
-                path = self._file(kind)
-                text = path.read_text("utf-8", "replace") if path.exists() else ""
-                book.entries += parse(kind, text, now)
-            book.entries.sort(key=lambda entry: entry.since)
+                self._git("commit", "-q", "--allow-empty", "-m", "edited by hand")
+            book = Book(sorted((entry for kind in KINDS for entry in parse(kind, self._text(kind), now)), key=lambda entry: entry.since))
+            if edited:  # what was written by hand has a name and a time from now on
+                self.save(book, "read after an edit")
             yield book
+
+    def _put_right(self) -> None:
+        """Begin, or go back to the last commit where a crash came in between. Who has the lock has git to himself."""
+        if not (self.folder / ".git" / "HEAD").exists():
+            self._begin()
+        if self._writing.exists():
+            for left in (self.folder / ".git").rglob("*.lock"):
+                left.unlink()
+            self._git("reset", "-q", "--hard")
+            self._note_written()
+            self._writing.unlink()
+
+    def _digest(self) -> str:
+        """Of the files as they are: telling an edit from none takes git ten times as long."""
+        return hashlib.sha256("\0".join(map(self._text, KINDS)).encode("utf-8", "replace")).hexdigest()
+
+    def _written(self) -> str:
+        path = self.folder / ".git" / "written"
+        return path.read_text() if path.exists() else ""
+
+    def _note_written(self) -> None:
+        self._write(self.folder / ".git" / "written", self._digest())
+
+    def _text(self, kind: str) -> str:
+        path = self._file(kind)
+        return path.read_text("utf-8", "replace") if path.exists() else ""
 
     def _begin(self) -> None:
         self._git("init", "-q", "-b", "main")
-        (self.folder / ".gitignore").write_text("spool/\nlock\nwriting\n")
+        (self.folder / ".gitignore").write_text("spool/\nlock\nwriting\ndraft\n")
         self._git("add", "-A")
         self._git("commit", "-q", "-m", "an empty memory")
+        self._note_written()
 
     def save(self, book: Book, why: str, digested: tuple[str, ...] = (), heard: Iterable[str] = ()) -> None:
         """Commit the book, and with it which batches are in it, and what its agent has heard from others."""
@@ -81,6 +105,7 @@ class Store:
         if self._git("status", "--porcelain"):
             gone = f" ({book.forgotten} forgotten)" if book.forgotten else ""
             self._git("commit", "-q", "-m", why + gone)
+        self._note_written()
         self._writing.unlink()
         for name in digested:
             (self._spool / name).unlink(missing_ok=True)
@@ -142,7 +167,7 @@ class Store:
         return self.folder / f"{KINDS[kind].lower()}.md"
 
     def _write(self, path: Path, text: str) -> None:
-        draft = path.with_name(f".{path.name}.draft") if path.parent == self.folder else self.folder / "writing.spool"
+        draft = self.folder / "draft"
         with draft.open("w", encoding="utf-8", errors="replace") as file:
             file.write(text)
             file.flush()
@@ -153,7 +178,10 @@ class Store:
         settings = ("user.name=memory", "user.email=memory@box", "core.hooksPath=/dev/null", "gc.auto=0", "safe.directory=*")
         argv = ["git", *(word for setting in settings for word in ("-c", setting)), *words]
         environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
-        done = subprocess.run(argv, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=_GIT_S)
+        done = subprocess.run(
+            argv, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=_GIT_S,
+            pass_fds=(self._lock,),  # git that outlives its caller keeps the lock
+        )  # fmt: skip
         if done.returncode:
             raise OSError(f"git {words[0]}: {done.stderr.strip()[-300:]}")
         return done.stdout
