@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,7 @@ from bot.github.lessons import Lessons, named
 from bot.github.opinions import dismisses
 from runner.reviews import ReviewState
 from tests.bot.github.at_desk import AtDesk, judged, verdict
-from tests.fakes.github import Comment, Pull, Repository, ReviewComment
+from tests.fakes.github import Comment, Fault, Pull, Repository, ReviewComment
 from tests.fakes.github.records import Reaction
 from tests.repositories import BAD
 from tests.sdk.records import finding, outside_code
@@ -38,6 +39,10 @@ def finds(*found: Finding, **more: object) -> Callable[[ReviewState], ReviewReco
 def another(at: AtDesk, shop: Repository, branch: str) -> Pull:
     shop.commit(branch, {"shop.py": BAD}, start="main")
     return shop.pull(user="ada", head=branch, title="Run it")
+
+
+def teaching(rule: LearnedRule) -> Callable[[Lessons], Lessons]:
+    return lambda now: now.taught(rule)
 
 
 async def say(at: AtDesk, pull: Pull, body: str, who: str = "ada", guid: str = "") -> Comment:
@@ -124,11 +129,20 @@ async def test_redelivered_comment_teaches_once_and_two_workers_lose_nothing(at:
     assert sorted(rule.text for rule in (await lessons(at, pulls[0])).rules) == ["rule 0", "rule 1"]
 
 
+async def test_worker_that_dies_before_its_answer_leaves_the_rest_to_the_next(at: AtDesk) -> None:
+    pull = at.pull()
+    at.github.faults.add("POST", r"/issues/1/comments$", Fault.answers(500))
+    said = await say(at, pull, "/box learn Amounts are cents")
+    assert at.github.faults.met
+    (rule,) = (await lessons(at, pull)).rules
+    assert f"Learned as `{rule.id}`" in answer(pull, said)
+
+
 async def test_many_changes_at_once_are_all_kept(at: AtDesk) -> None:
     pull = at.pull()
     rules = [LearnedRule(id=f"l-{number}", text=f"rule {number}") for number in range(20)]
     ident = pull.repository.id
-    await asyncio.gather(*(at.desk.learned.change(ident, lambda now, rule=rule: now.taught(rule)) for rule in rules))
+    await asyncio.gather(*(at.desk.learned.change(ident, teaching(rule)) for rule in rules))
     assert len((await lessons(at, pull)).rules) == 20
 
 
@@ -157,10 +171,10 @@ async def test_hostile_text_is_kept_scrubbed_and_shown_as_words(at: AtDesk) -> N
     assert "[credential]" in rule.text
     assert "Left out of its words: credential, email" in answer(pull, said)
     shown = answer(pull, await say(at, pull, "/box memory"))
-    told = outside_code(shown)
+    told = re.sub(r"&value=[^)]*", "", outside_code(shown))  # in the address of a page it is spelled out
     assert "<!-- box-review:sticky" not in told
     assert "octocat" not in told
-    assert "x.example" not in told.replace(told[told.index("&value=") :], "")
+    assert "x.example" not in told
 
 
 async def test_file_on_the_default_branch_stands_above_what_is_remembered_and_that_of_the_head_counts_for_nothing(at: AtDesk) -> None:
