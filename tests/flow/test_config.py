@@ -99,3 +99,12 @@ def test_settings_are_those_of_the_base_as_it_is_now(server: Server, tmp_path: P
     made.commit({FILE: "roles: [security]\n"})
     done = review(server, made.path, "--base", "main", "--head", "change")
     assert (done.code, roles(done)) == (1, ["security"]), done.err
+
+
+def test_file_of_learned_rules_is_checked_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "box-review-learned.yml"
+    file.write_text("rules:\n- {id: l-1, text: Amounts are cents}\n")
+    assert "it has 1 rule." in box_review("config", "validate", file).out
+    file.write_text("rules:\n- {id: l-1, txt: Amounts are cents}\n")
+    done = box_review("config", "validate", file)
+    assert (done.code, "is 'text' meant?" in done.err) == (2, True)
