@@ -36,6 +36,10 @@ def _env_name(value: str) -> str:
 def _text(value: str) -> str:
     if "\0" in value:
         raise ValueError("NUL bytes are refused")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("half a letter (a lone surrogate) is refused") from error
     return value
 
 

@@ -56,18 +56,29 @@ def _always(_: str) -> bool:
     return True
 
 
-_NAMED = "|".join(f"(?<={name}{sign})" for name in ("password", "passwd", "secret", "token", "api_key", "apikey") for sign in ("=", ": "))
+_NAMES = r"(?:\w{0,40}(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|session[_-]?id)|pwd|sid)"
+_ASSIGNED = re.compile(rf"(?i)(?<![\w-])(?P<name>{_NAMES}[\"']?\s{{0,3}}[:=]\s{{0,3}}[\"']?)(?!\[credential\])[^\s\"'&,;<>]{{3,500}}")
+_SIGN = r"\s{0,3}[:=]\s{0,3}"
+_SCHEMES = rf"(?:proxy-)?authorization{_SIGN}(?:basic|bearer|token|digest)|x-api-key{_SIGN}|bearer"
+_HEADER = re.compile(rf"(?i)(?<![\w-])(?P<name>(?:{_SCHEMES})\s{{0,5}}(?<=[\s:=]))(?!\[)[\w.~+/=-]{{8,}}")
+_COOKIE = re.compile(r"(?i)(?<![\w-])(?P<name>(?:set-)?cookie\s{0,3}:\s{0,3}[\w.-]{1,60}=)(?!\[)[^\s;]{4,}")
+_PREFIXED = re.compile(
+    r"(?<![\w-])(?:[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{16,}|npm_[A-Za-z0-9]{20,}|hf_[A-Za-z0-9]{20,}|pypi-[\w-]{30,}"
+    r"|SG\.[\w-]{10,}\.[\w-]{10,}|xapp-[\w-]{10,}|ya29\.[\w-]{20,}|dop_v1_[a-f0-9]{40,}|https://hooks\.slack\.com/services/[\w/]{10,})"
+)
 _CREDENTIALS = (
     CREDENTIAL,
-    re.compile(r"(?<=://)[^\s/@:]{1,200}:[^\s/@]{1,200}(?=@)"),
+    _PREFIXED,
+    re.compile(r"(?<=://)[^\s/@:]{0,200}:[^\s/@]{1,200}(?=@)"),
     re.compile(r"\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}"),
-    re.compile(r"(?i)(?<=bearer )[\w.~+/=-]{16,}"),
-    re.compile(rf"(?i)(?:{_NAMED})[^\s&\"',;]{{4,200}}"),
+    _HEADER,
+    _COOKIE,
+    _ASSIGNED,
 )
 _EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
-_CARD = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.])")
-_PHONE = re.compile(r"(?<![\w.])(?:\+|00)\d(?:[ ()./-]{0,2}\d){7,14}(?!\w)|(?<![\w.])\(?\d{3}\)?[ -]\d{3}[ -]\d{4}(?!\w)")
+_IBAN = re.compile(r"(?i)\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
+_CARD = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?!\w|\.\w)")
+_PHONE = re.compile(r"(?<![\w.])(?:\+|00)\d(?:[ ()./-]{0,2}\d){7,14}(?!\w)|(?<![\w.])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?!\w|\.\d)")
 _ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 _KINDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     *(("credential", pattern, _always) for pattern in _CREDENTIALS),
@@ -88,7 +99,7 @@ def scrub(text: str) -> Scrubbed:
             if not is_one(match[0]):
                 return match[0]
             found.append(kind)
-            return f"[{kind}]"
+            return f"{match.groupdict().get('name') or ''}[{kind}]"
 
         text = pattern.sub(place, text)
     return Scrubbed(text, tuple(dict.fromkeys(found)))

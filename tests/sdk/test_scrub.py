@@ -14,7 +14,11 @@ from hypothesis import strategies as st
         ("ghp_" + "a1" * 18, "credential"),
         ("AKIA" + "ABCDEFGH12345678", "credential"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcdefghijkl", "credential"),
+        ("sk_live_" + "a1" * 10, "credential"),
+        ("npm_" + "a1" * 18, "credential"),
         ("a.b+c@mail.example.org", "email"),
+        ("de89370400440532013000", "iban"),
+        ("555.123.4567", "phone"),
         ("+49 171 1234567", "phone"),
         ("(555) 123-4567", "phone"),
         ("4111 1111 1111 1111", "card"),
@@ -32,7 +36,15 @@ def test_is_replaced_by_its_kind(text: str, kind: str) -> None:
     [
         ("https://user:Secret.Word-1@host.example/x", "https://[credential]@host.example/x"),
         ("?token=Secret.Word-1&page=2", "?token=[credential]&page=2"),
-        ('{"password: Secret.Word-1"}', '{"password: [credential]"}'),
+        ('{"password": "Secret.Word-1", "user": "x"}', '{"password": "[credential]", "user": "x"}'),
+        ("password = 'Secret.Word-1'", "password = '[credential]'"),
+        ("AWS_SECRET_ACCESS_KEY=Secret.Word-1", "AWS_SECRET_ACCESS_KEY=[credential]"),
+        ('{"access_token":"Secret.Word-1"}', '{"access_token":"[credential]"}'),
+        ("Authorization: Basic dXNlcjpwYXNz", "Authorization: Basic [credential]"),
+        ("authorization: Bearer Secret.Word-1", "authorization: Bearer [credential]"),
+        ("X-API-Key: Secret.Word-1", "X-API-Key: [credential]"),
+        ("Cookie: session=Secret.Word-1; a=b", "Cookie: session=[credential]; a=b"),
+        ("redis://:Secret.Word-1@host.example", "redis://[credential]@host.example"),
     ],
 )
 def test_only_the_secret_part_is_replaced(text: str, scrubbed: str) -> None:
@@ -44,6 +56,9 @@ def test_only_the_secret_part_is_replaced(text: str, scrubbed: str) -> None:
     [
         "2026-11-28 12:33:44",
         "order 123456789",
+        "the token is expired",
+        "password reset: done by them",
+        "a secret of theirs",
         "version 1.2.3.4.5",
         "4111 1111 1111 1112",
         "DE00 3704 1144 1532 1130 10",

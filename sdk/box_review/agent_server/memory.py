@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from box_review.agent_server.recall import MOST_TOKENS, Recall, Remembered
-from box_review.agent_server.tenant_box import MemoryBroken, TenantBox
+from box_review.agent_server.tenant_box import MemoryBroken, TenantBox, listed, number
 from box_review.errors import InputError
 from box_review.sanitize import visible
 
@@ -25,6 +25,7 @@ class Memory:
         self._version, self._entries = "", list[Remembered]()
         self.heard: list[str] = []
         """Entries of shared knowledge that the agent was told, as of the last look."""
+        self._waiting = 0
         self._looking = threading.Lock()
 
     def read(self) -> list[Remembered]:
@@ -39,17 +40,23 @@ class Memory:
             self._look()
             return self._recall.find(question, max_tokens)
 
+    def waits(self) -> bool:
+        """Whether observations wait to be digested."""
+        with self._looking:
+            self._look()
+            return self._waiting > 0
+
     def learn(self, text: str, *, kind: Literal["fact", "preference"] = "fact", about: str = "", source: str = "by hand") -> Remembered:
         """Remember something that somebody says. Raises InputError."""
         if not visible(text).strip():
             raise InputError("there is nothing to remember in an empty text")
-        return self._changed("learn", kind=kind, text=text[:_MOST_TEXT], about=about, source=source)
+        return self._changed("learn", kind=kind, text=visible(text)[:_MOST_TEXT], about=about, source=source)
 
     def correct(self, ident: str, text: str) -> Remembered:
         """Say what is so instead; the entry is closed and stays readable. Raises InputError if there is none such."""
         if not visible(text).strip():
             raise InputError(f"{visible(ident)[:20]} cannot be corrected to an empty text; `forget` drops it")
-        return self._changed("correct", id=ident, text=text[:_MOST_TEXT])
+        return self._changed("correct", id=ident, text=visible(text)[:_MOST_TEXT])
 
     def forget(self, ident: str) -> Remembered:
         """Drop an entry and what it had replaced, from all versions of the memory. Raises InputError if there is none such."""
@@ -57,17 +64,18 @@ class Memory:
 
     def history(self, limit: int = 20) -> list[dict[str, str]]:
         """The latest changes, latest first: {commit, at, why}."""
-        return [{str(name): str(value) for name, value in change.items()} for change in self._box.remember("log", limit=limit)["changes"]]
+        changes = listed(self._box.remember("log", limit=limit), "changes", dict)
+        return [{visible(str(name)): visible(str(value)) for name, value in change.items()} for change in changes]
 
     def _look(self) -> None:
         found = self._box.remember("read", unless=self._version)
-        self.heard = [str(name) for name in found.get("heard") or []]
+        self.heard, self._waiting = listed(found, "heard", str), number(found, "waiting")
         if found.get("same") is True:
             return
         try:
             self._entries = _ENTRIES.validate_python(found["entries"])
         except (KeyError, ValidationError) as error:
-            raise MemoryBroken(f"the memory of {self._tenant} is not in its form: {error}") from error
+            raise _unlike(self._tenant) from error
         self._recall.close()
         self._recall, self._version = Recall(self._entries), str(found.get("version", ""))
 
@@ -75,4 +83,8 @@ class Memory:
         try:
             return Remembered.model_validate(self._box.remember(command, **given))
         except ValidationError as error:
-            raise MemoryBroken(f"the memory of {self._tenant} is not in its form: {error}") from error
+            raise _unlike(self._tenant) from error
+
+
+def _unlike(tenant: str) -> MemoryBroken:
+    return MemoryBroken(f"the memory of {tenant} is not in its form; `git log` in its folder `memory` shows who changed what")

@@ -16,6 +16,9 @@ from box_review.scrub import scrub
 MAX_TEXT_BYTES = 8 << 10
 """How much of a request or response is kept."""
 
+OVERLAP = 512
+"""Bytes beyond that which are looked at, so that a credential is not cut in two before it is seen."""
+
 MAX_FIELDS = 20
 MAX_FIELD = 200
 Body = str | bytes | Mapping[str, Any] | list[Any] | None
@@ -39,8 +42,11 @@ def told(observation: Observation, redact: Callable[[str], str] | None = None) -
     """
 
     def clean(body: Body, limit: int) -> str:
-        text = scrub(visible(_text(body, limit), multiline=True)).text
-        return redact(text) if redact else text
+        text, size = _text(body, limit + OVERLAP)  # with what is cut off, which may be half of a credential
+        text = scrub(visible(text, multiline=True)).text
+        text = redact(text) if redact else text
+        kept = text.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
+        return kept if kept == text and size <= limit + OVERLAP else f"{kept} [… of {size}]"
 
     fields = list(observation.metadata.items())[:MAX_FIELDS]
     return {
@@ -48,27 +54,26 @@ def told(observation: Observation, redact: Callable[[str], str] | None = None) -
         "at": observation.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "request": clean(observation.request, MAX_TEXT_BYTES),
         "response": clean(observation.response, MAX_TEXT_BYTES),
-        "metadata": {clean(str(name), MAX_FIELD): clean(str(value), MAX_FIELD) for name, value in fields},
+        "metadata": dict(_field(clean(str(name), MAX_FIELD), clean(str(value), MAX_FIELD)) for name, value in fields),
     }
 
 
-def _text(body: Body, limit: int) -> str:
-    """A body as text, cut to `limit` bytes; what is no text is only measured."""
+def _field(name: str, value: str) -> tuple[str, str]:
+    """A field of metadata, scrubbed by its name too."""
+    return name, scrub(f"{name}={value}").text[len(name) + 1 :]
+
+
+def _text(body: Body, limit: int) -> tuple[str, int]:
+    """The beginning of a body as text, and the size of all of it; what is no text is only measured."""
     if body is None:
-        return ""
+        return "", 0
     if isinstance(body, str):
-        return _cut(body, limit)
+        return body[:limit], len(body)
     if isinstance(body, bytes | bytearray | memoryview):
         try:  # a letter that is cut in two at the end is no sign of anything
             text = codecs.getincrementaldecoder("utf-8")().decode(bytes(body[:limit]), final=len(body) <= limit)
         except UnicodeDecodeError:
             text = "\0"
-        return f"[{len(body)} bytes that are no text]" if "\0" in text else _cut(text, limit, len(body))
-    return _cut(json.dumps(body, ensure_ascii=False, default=str)[: limit * 2], limit)
-
-
-def _cut(text: str, limit: int, size: int | None = None) -> str:
-    kept = text[:limit]
-    encoded = kept.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
-    whole = size if size is not None else len(text)
-    return encoded if len(encoded) >= whole else f"{encoded} [… of {whole}]"
+        return (f"[{len(body)} bytes that are no text]", 0) if "\0" in text else (text, len(body))
+    text = json.dumps(body, ensure_ascii=False, default=str)
+    return text[:limit], len(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import random
 import threading
 import time
@@ -41,17 +42,25 @@ class Observer:
     """
 
     def __init__(self, deliver: Deliver, *, sample: float = 1.0, redact: Callable[[str], str] | None = None) -> None:
-        self._sample, self._redact = sample, redact
+        self._deliver, self._sample, self._redact = deliver, sample, redact
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing is there yet: at the beginning, and in a process that was forked from one which has the thread."""
+        self._process = os.getpid()
         self._waiting: deque[tuple[str, Observation, int]] = deque()
-        self._outbox = Outbox(deliver)
-        self._bytes = self._taken = self._dropped = self._skipped = 0
         self._of: Counter[str] = Counter()  # how many wait of each tenant
-        self._counting = threading.Lock()
-        self._error = ""
+        self._counting, self._starting = threading.Lock(), threading.Lock()
         self._wanted, self._rested = threading.Event(), threading.Event()
+        self._outbox = Outbox(self._deliver, self._news)
+        self._bytes = self._taken = self._dropped = self._skipped = 0
+        self._error = ""
         self._closed = False
         self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+
+    def _news(self) -> None:
+        self._wanted.set()
+        self._rested.set()
 
     def observe(self, tenant: str, request: Body, response: Body = None, metadata: Mapping[str, Any] | None = None) -> bool:
         """Take an observation; False if it was not. Objects are read later: don't change them afterwards."""
@@ -63,6 +72,8 @@ class Observer:
             return False
 
     def _take(self, tenant: str, request: Body, response: Body, metadata: Mapping[str, Any] | None) -> bool:
+        if self._process != os.getpid():
+            self._begin()
         if self._closed or (self._sample < 1.0 and random.random() >= self._sample):  # noqa: S311 - sampling
             self._skipped += 1
             return False
@@ -89,6 +100,8 @@ class Observer:
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Deliver what waits; False if some of it could not be within `timeout_s`. It then waits on."""
+        if self._process != os.getpid():
+            return True
         ends = time.monotonic() + timeout_s
         while not self._settled() and (left := ends - time.monotonic()) > 0:
             self._outbox.try_all_now()
@@ -121,23 +134,27 @@ class Observer:
         while not self._closed:
             self._wanted.wait(EVERY_S)
             self._wanted.clear()
-            while self._waiting and not self._outbox.full and not self._closed:
-                self._put_out(*self._waiting.popleft())
+            while self._waiting and not self._closed and self._put_out():
                 time.sleep(0)  # who is observed goes first
-            self._outbox.carry(lambda: self._closed)
+            self._outbox.carry()
             self._rested.set()
 
-    def _put_out(self, tenant: str, observation: Observation, size: int) -> None:
+    def _put_out(self) -> bool:
+        """Bring the oldest that waits into the outbox; False if there is no room."""
+        tenant, observation, size = self._waiting[0]
+        try:
+            if not self._outbox.add(tenant, told(observation, self._redact)):
+                return False
+        except Exception as error:  # a body that cannot be read, or the caller's own redaction
+            self._error = f"an observation could not be read: {type(error).__name__}: {error}"
+            self._dropped += 1
         with self._counting:
+            self._waiting.popleft()
             self._bytes -= size
             self._of[tenant] -= 1
             if not self._of[tenant]:
                 del self._of[tenant]
-        try:
-            self._outbox.add(tenant, told(observation, self._redact))
-        except Exception as error:
-            self._error = f"an observation could not be read: {type(error).__name__}: {error}"
-            self._dropped += 1
+        return True
 
 
 def _size(body: Body) -> int:

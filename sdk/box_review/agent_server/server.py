@@ -23,6 +23,7 @@ from box_review.agent_server.observation import Body
 from box_review.agent_server.observing import Counts
 from box_review.agent_server.recall import Remembered, quoted
 from box_review.agent_server.service import Service
+from box_review.agent_server.tenant_box import listed, number
 from box_review.boxes import Box
 from box_review.errors import InputError, ServerUnavailable
 from box_review.knowledge import Entry
@@ -31,7 +32,11 @@ from box_review.sanitize import visible
 DIGEST_AT = 20
 """Observations of a tenant that are delivered before they are digested; what is left over is digested by `close`, `freeze` and `digest`."""
 
+MOST_BATCHES = 5
+"""So many batches that wait are digested too, however few observations are in them."""
+
 _DIGEST_S = 600.0
+_MOST_ROUNDS = 100
 _MOST_QUESTION_BYTES = 60_000
 
 
@@ -99,6 +104,8 @@ class AgentServer:
         """
         if not question.strip() or len(question.encode("utf-8", "replace")) > _MOST_QUESTION_BYTES:
             raise InputError(f"a question has 1 to {_MOST_QUESTION_BYTES} bytes")
+        if not self._service.digests_by_agent and self._memory.waits():
+            self._digest_if_it_can(timeout_s)
         used, setup, sharing = tuple(self._memory.recall(question)), self._service.setup, self._service.sharing
         others = tuple(sharing.read(question)) if sharing else ()
         self._told.update(entry.id for entry in used)
@@ -143,9 +150,9 @@ class AgentServer:
 
     def take(self, batch: str, observations: Sequence[Mapping[str, Any]]) -> None:
         """Put a batch of observations into the box, and digest when enough are there. Raises MemoryFull, ServerUnavailable, BoxError."""
-        self.tenant_box.remember("add", batch=batch, observations=list(observations))
+        waiting = number(self.tenant_box.remember("add", batch=batch, observations=list(observations)), "waiting")
         self._undigested += len(observations)
-        if self._undigested >= DIGEST_AT and not self._digesting.locked():
+        if (self._undigested >= DIGEST_AT or waiting >= MOST_BATCHES) and not self._digesting.locked():
             self._service.in_background(self._digest_if_it_can)
 
     def digest(self, *, timeout_s: float = _DIGEST_S) -> int:
@@ -165,24 +172,36 @@ class AgentServer:
         told, heard = ([names.pop() for _ in range(len(names))] for names in (self._told, self._heard))
         if told or heard:
             self.tenant_box.remember("use", ids=told, heard=heard)  # what is used is forgotten last
-        if not self._service.digests_by_agent:
-            return int(self.tenant_box.remember("digest")["learned"])
+        work = self._digest_by_agent if self._service.digests_by_agent else self._digest_words
         learned = 0
-        while (waiting := self.tenant_box.remember("pending"))["batches"]:
-            learned += self._digest_batches(waiting, timeout_s)
+        for _ in range(_MOST_ROUNDS):
+            count, more = work(timeout_s)
+            learned += count
+            if not more:
+                break
         return learned
 
-    def _digest_batches(self, waiting: Mapping[str, Any], timeout_s: float) -> int:
-        setup, sharing, observations = self._service.setup, self._service.sharing, waiting["observations"]
-        asked = digesting.prompt(observations, waiting["entries"], shared=sharing is not None)
+    def _digest_words(self, _: float) -> tuple[int, bool]:
+        """How much was learned of some batches, and whether more wait."""
+        done = self.tenant_box.remember("digest")
+        return number(done, "learned"), number(done, "waiting") > 0
+
+    def _digest_by_agent(self, timeout_s: float) -> tuple[int, bool]:
+        """The same, by a model."""
+        setup, sharing, waiting = self._service.setup, self._service.sharing, self.tenant_box.remember("pending")
+        batches, observations = listed(waiting, "batches", str), listed(waiting, "observations", dict)
+        if not batches:
+            return 0, False
+        asked = digesting.prompt(observations, listed(waiting, "entries", dict), shared=sharing is not None)
         said = digesting.read(self.tenant_box.ask(asked, schema=digesting.SCHEMA, apart=True, timeout_s=timeout_s).get("output"))
-        done = self.tenant_box.remember("apply", batches=waiting["batches"], digest=said, by=f"{setup.harness} {setup.model}")
-        if sharing:
-            sharing.lessons(self.tenant, said, observations, waiting.get("heard") or [])
-        return int(done["learned"])
+        done = self.tenant_box.remember("apply", batches=batches, digest=said, by=f"{setup.harness} {setup.model}")
+        applied = done.get("applied") is True
+        if sharing and applied:
+            sharing.lessons(self.tenant, said, observations, listed(waiting, "heard", str))
+        return number(done, "learned"), applied
 
     def freeze(self, *, timeout_s: float = 30.0) -> None:
-        """Deliver and digest what was observed, then freeze the box to disk. Any later use wakes it. Raises BoxError.
+        """Deliver and digest what was observed, then freeze the box to disk. Any later use wakes it. Raises ServerUnavailable, BoxError.
 
         What cannot be digested now waits in the box.
         """
@@ -205,6 +224,12 @@ class AgentServer:
         """It is not kept at hand any longer; what was delivered is digested without it."""
         if self._undigested:
             self._service.in_background(self._digest_if_it_can)
+
+    def settle(self, timeout_s: float) -> None:
+        """Digest what was delivered, as far as there is time, and end its connections."""
+        if self._undigested and timeout_s > 0:
+            self._digest_if_it_can(timeout_s)
+        self.tenant_box.close()
 
     def close(self, timeout_s: float = 10.0) -> bool:
         """Deliver what was observed, and digest it; False if some of it was lost. The box stays, and freezes by itself."""

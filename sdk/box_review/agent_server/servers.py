@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -12,7 +13,7 @@ from box_review.agent_server.observation import Body
 from box_review.agent_server.server import AgentServer
 from box_review.agent_server.service import Service
 
-MOST_OPEN = 1000
+MOST_OPEN = 200
 """Tenants whose connection and memory are kept at hand; more are served, each opened anew."""
 
 
@@ -47,10 +48,12 @@ class AgentServers:
         self.of(tenant).take(batch, observations)
 
     def close(self, timeout_s: float = 10.0) -> bool:
-        """Deliver what was observed and end; False if some of it was lost. Boxes freeze by themselves."""
-        delivered = self.service.close(timeout_s)
+        """Deliver what was observed, and digest it as far as there is time; False if some was not delivered. Boxes freeze by themselves."""
+        ends = time.monotonic() + timeout_s
+        delivered = self.observer.flush(timeout_s)
         for server in list(self._servers.values()):
-            server.tenant_box.close()
+            server.settle(ends - time.monotonic())
+        self.service.close(0.1)
         return delivered
 
     def __enter__(self) -> Self:

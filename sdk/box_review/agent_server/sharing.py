@@ -11,6 +11,7 @@ from box_review.agent_server.recall import Remembered
 from box_review.client import Address
 from box_review.errors import BoxReviewError, InputError
 from box_review.knowledge import Entry, Knowledge, Withdrawn, proposal
+from box_review.sanitize import visible
 
 MOST_READ = 5
 MOST_LESSONS = 5
@@ -85,6 +86,10 @@ def _heard(entries: Sequence[str]) -> list[tuple[str, datetime]]:
 
 
 def _source(tenant: str, source: str) -> tuple[str, datetime]:
-    """`o-… TIME`, as a memory writes it down, for the store: named so that it can be revoked."""
+    """`o-… TIME`, as a memory writes it down, for the store: named so that it can be revoked. What has no time has one long past."""
     ref, _, at = source.rpartition(" ")
-    return f"{tenant}/{ref or source}"[:300], datetime.fromisoformat(at) if ref else datetime.fromtimestamp(0)
+    try:
+        seen = datetime.fromisoformat(at)
+    except ValueError:
+        ref, seen = source, datetime.fromtimestamp(0, UTC)
+    return f"{tenant}/{visible(ref)}"[:300], seen if seen.tzinfo else seen.replace(tzinfo=UTC)

@@ -17,22 +17,25 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from upstash_box import BoxError
 
 from box_review.boxes import Box, Boxes
 from box_review.errors import InputError, ServerUnavailable
+from box_review.sanitize import visible
 
 LABEL = "agent-server"
-_PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,46}[a-z0-9])?")
+_T = TypeVar("_T")
+_PLAIN = re.compile(r"(?!.*--)[a-z0-9](?:[a-z0-9-]{0,46}[a-z0-9])?")  # `--` stands in names by digest alone
 _MISSING = 97
 _INLINE_BYTES = 60_000
 _MOST_ANSWER = 8 << 20
 _BUSY = 409
 _AWAY = 503
 _STARTING_S = 15.0
+_REMEMBER_S = 45.0
 _BUSY_S = 0.25
 
 
@@ -75,8 +78,8 @@ class Setup:
 
 def box_name(tenant: str) -> str:
     """The name of a tenant's box; tenants with names that are none for a box get one that is, by digest. Raises InputError."""
-    if not tenant or len(tenant) > 500 or not tenant.isprintable():
-        raise InputError(f"a tenant is named by up to 500 printable characters, not {tenant[:40]!r}")
+    if not isinstance(tenant, str) or not tenant or len(tenant) > 500 or not tenant.isprintable():
+        raise InputError(f"a tenant is named by up to 500 printable characters, not {str(tenant)[:40]!r}")
     if _PLAIN.fullmatch(tenant):
         return f"agent-{tenant}"
     slug = re.sub(r"[^a-z0-9]+", "-", tenant.casefold()).strip("-")[:24]
@@ -154,12 +157,12 @@ class TenantBox:
             return self._remember(self.box(), command, given)
 
     def _remember(self, box: Box, command: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        body = json.dumps(given, ensure_ascii=False)
-        ended = box.exec.command(_script(command, self._handed_over(box, body)))
-        if ended.exit_code == _MISSING:
+        script = _script(command, self._handed_over(box, json.dumps(given, ensure_ascii=False)))
+        ended = _executed(box, script)
+        if ended.get("exit_code") == _MISSING:
             box.files.write(path=_path(), content=base64.b64encode(_program()).decode(), encoding="base64")
-            ended = box.exec.command(_script(command, self._handed_over(box, body)))
-        return _answer(command, ended.stdout, ended.stderr)
+            ended = _executed(box, script)
+        return _answer(command, str(ended.get("output") or ""), str(ended.get("error") or ""))
 
     def _handed_over(self, box: Box, body: str) -> str:
         """How the shell finds a body: in the command itself, or in a file where that would be too long."""
@@ -189,6 +192,11 @@ _FOLDER = ".box-review"
 _END = "end-of-what-is-given"
 
 
+def _executed(box: Box, script: str) -> dict[str, Any]:
+    """What a command came to, within a deadline: a box that hangs must not hold up who asks. Raises BoxError."""
+    return dict(box._request("POST", f"/v2/box/{box.id}/exec", body={"command": ["sh", "-c", script]}, timeout=_REMEMBER_S * 1000))
+
+
 def _script(command: str, given: str) -> str:
     home = f"cd /workspace/home && [ -f {_path()} ] || exit {_MISSING}"
     return f"{home}\nPYTHONDONTWRITEBYTECODE=1 python3 -IS {_path()} {command} {given}"
@@ -201,13 +209,29 @@ def _answer(command: str, said: str, errors: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise MemoryBroken(f"the memory did not answer to {command!r}: {(errors or said).strip()[-300:] or 'it said nothing'}")
+        raise MemoryBroken(f"the memory did not answer to {command!r}: {visible((errors or said).strip()[-300:]) or 'it said nothing'}")
     if "error" in found:
         kind = MemoryFull if found.get("kind") == "full" else MemoryBroken
         if found.get("kind") == "missing":
-            raise InputError(str(found["error"])[:300])
-        raise kind(f"the memory could not {command}: {str(found['error'])[:300]}")
+            raise InputError(visible(str(found["error"])[:300]))
+        raise kind(f"the memory could not {command}: {visible(str(found['error'])[:300])}")
     return found
+
+
+def number(answer: Mapping[str, Any], name: str) -> int:
+    """A count in an answer. Raises MemoryBroken."""
+    value = answer.get(name)
+    if not isinstance(value, int) or not 0 <= value < 1 << 31:
+        raise MemoryBroken(f"the memory did not say how many are {name}")
+    return value
+
+
+def listed(answer: Mapping[str, Any], name: str, kind: type[_T]) -> list[_T]:
+    """A list in an answer, of one kind of things. Raises MemoryBroken."""
+    values = answer.get(name)
+    if not isinstance(values, list) or not all(isinstance(value, kind) for value in values):
+        raise MemoryBroken(f"the memory gave no list of {name}")
+    return values
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from box_review.agent_server import AgentServer, AgentServers
+from box_review.agent_server import AgentServer, AgentServers, MemoryBroken
 from box_review.agent_server.tenant_box import box_name
 from box_review.boxes import Boxes
 from box_review.client import Address
@@ -145,6 +145,32 @@ def test_two_processes_asking_one_tenant_take_turns(servers: Make, tenant: str) 
     assert counts <= {"1", "2", "3", "4"}
 
 
+def test_what_is_left_over_is_digested_before_the_next_answer(servers: Make, tenant: str) -> None:
+    for text in ("My plan is gold.", "My car is red."):
+        with servers() as one:
+            one.observe(tenant, text)
+            assert one.observer.flush(40)
+    assert [entry.text for entry in servers().of(tenant).ask("which plan, which car?").used][:2] == ["My plan is gold.", "My car is red."]
+
+
+@pytest.mark.parametrize(
+    "says", ["{}", '{"learned": "many", "waiting": 0}', '{"changes": [1, 2]}', '{"error": "\\u001b]0;pwn\\u0007"}', "no json", "[" * 9999]
+)
+def test_box_that_lies_is_a_clear_error_and_nothing_else(servers: Make, tenant: str, says: str) -> None:
+    agent = servers().of(tenant)
+    agent.memory().learn("The plan is gold.")
+    box = agent.box()
+    box.files.write(path="lie.py", content=f"print({says!r})")
+    box.exec.command("for file in .box-review/memory-*.pyz; do cp lie.py $file; done")
+    for use in (agent.digest, agent.memory().read, agent.memory().history, lambda: agent.ask("x?"), lambda: agent.memory().learn("y")):
+        with pytest.raises(MemoryBroken) as raised:
+            use()
+        assert str(raised.value).isprintable()
+    agent.freeze()
+    assert agent.digest_error
+    assert box.get_status()["status"] == "paused"
+
+
 def test_deleted_box_is_made_anew(servers: Make, served: Server, tenant: str) -> None:
     agent = servers().of(tenant)
     agent.memory().learn("The plan is gold.")
@@ -168,7 +194,7 @@ def test_deleted_box_is_made_anew(servers: Make, served: Server, tenant: str) ->
 def test_whatever_is_observed_is_bounded_and_clean(servers: Make, tenant: str, request_: Any, kept: str) -> None:
     agent = servers().of(tenant)
     assert agent.observe(request_, "ok")
-    assert agent._service.observer.flush()
+    assert agent._service.observer.flush(40)
     waiting = agent.tenant_box.remember("pending")["observations"]
     assert len(waiting) == 1
     assert waiting[0]["request"].endswith(kept)
@@ -211,7 +237,7 @@ def test_model_digests_apart_from_the_session_and_only_what_was_observed(
 ) -> None:
     agent = servers(harness="builtin", model="openai/scripted").of(tenant)
     agent.observe("we talked about the plan, it is gold", "noted")
-    agent._service.observer.flush()
+    assert agent._service.observer.flush(40)
     assert agent.digest() == 1
     assert [(entry.kind, entry.text) for entry in agent.memory().read() if entry.kind == "fact"] == [("fact", "The plan is gold.")]
     said = agent.ask("which plan?")
@@ -227,7 +253,7 @@ def test_model_that_fails_leaves_observations_for_the_next_time(
 ) -> None:
     agent = servers(harness="builtin", model="openai/scripted").of(tenant)
     agent.observe("we talked about the plan, it is gold", "noted")
-    agent._service.observer.flush()
+    assert agent._service.observer.flush(40)
     scripted[:] = [lambda _: Step(text="over", status=400)]
     with pytest.raises(BoxError):
         agent.digest()
@@ -239,7 +265,7 @@ def test_model_that_fails_leaves_observations_for_the_next_time(
 def test_box_that_dies_while_it_digests_loses_nothing(servers: Make, tenant: str, scripted: list[Callable[[Asked], Step]]) -> None:
     agent = servers(harness="builtin", model="openai/scripted").of(tenant)
     agent.observe("we talked about the plan, it is gold", "noted")
-    agent._service.observer.flush()
+    assert agent._service.observer.flush(40)
 
     def kill(asked: Asked) -> Step:
         agent.box().pause()  # whatever was being done in it is over
@@ -262,7 +288,7 @@ def test_lessons_of_three_tenants_reach_a_fourth_as_quoted_data(
         agent = all_of_them.of(f"{tenant} {number}")
         assert agent.ask("how long does an export take?").knowledge == ()
         agent.observe("we talked about the plan, it is gold", "noted")
-        all_of_them.observer.flush()
+        assert all_of_them.observer.flush(40)
         agent.digest()
     said = all_of_them.of(f"{tenant} fourth").ask("how long does an export take?")
     assert [entry.text for entry in said.knowledge] == ["An export is ready after a minute."]
@@ -338,14 +364,30 @@ def test_box_keeps_the_harness_it_was_made_with_and_takes_another_model(servers:
         servers(harness="builtin", model="openai/scripted").of(tenant).ask("and you?")
 
 
-@pytest.mark.parametrize("name", ["", "x\n", "x" * 501])
-def test_tenant_that_has_no_name_is_refused(name: str) -> None:
+@pytest.mark.parametrize("name", ["", "x\n", "x" * 501, 7, None])
+def test_tenant_that_has_no_name_is_refused(name: Any) -> None:
     with pytest.raises(InputError, match="a tenant is named"):
         AgentServer(name, address=Address("http://127.0.0.1:9", "box_none"))
 
 
 def test_tenants_with_names_that_look_alike_have_boxes_of_their_own() -> None:
-    names = ["a b", "a-b", "A-B", "a_b", "ä b", "a  b", "a-b ", "x" * 60, "x" * 61, "-a", "a-", "../a", "a/b"]
+    names = [
+        "a b",
+        "a-b",
+        "A-B",
+        "a_b",
+        "ä b",
+        "a  b",
+        "a-b ",
+        "x" * 60,
+        "x" * 61,
+        "Ada@x.com",
+        "ada-x-com--4f4332a64f2f9ef3",
+        "-a",
+        "a-",
+        "../a",
+        "a/b",
+    ]
     assert len(set(map(box_name, names))) == len(names)
     assert all(len(box_name(name)) <= 63 and "/" not in box_name(name) for name in names)
 

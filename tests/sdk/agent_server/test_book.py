@@ -55,6 +55,15 @@ def test_correction_by_hand_closes_and_forgetting_drops_what_was_replaced_too() 
         book.correct(first.id, "x", NOW, "by hand")
 
 
+def test_only_what_holds_is_corrected() -> None:
+    book = Book()
+    old = book.learn(fact("The plan is gold.", 1, "plan"))
+    book.learn(fact("The plan is silver.", 5, "plan"))
+    with pytest.raises(KeyError, match="took its place"):
+        book.correct(old.id, "The plan is bronze.", NOW, "by hand")
+    assert [entry.text for entry in book.entries if not entry.until] == ["The plan is silver."]
+
+
 def test_what_is_worth_least_goes_first_when_there_is_no_room() -> None:
     book = Book()
     book.learn(fact("The plan is gold.", 1, "plan"))

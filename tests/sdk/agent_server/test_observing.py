@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -92,6 +94,58 @@ def test_one_tenant_that_cannot_be_reached_holds_up_no_other(monkeypatch: pytest
     del boxes.failing["bad"]
     assert observer.close()
     assert boxes.of("bad") == [f"{number}" for number in range(10)]
+
+
+def test_box_that_hangs_holds_up_no_other_tenant() -> None:
+    class Hanging(Boxes):
+        def take(self, tenant: str, batch: str, observations: Sequence[Mapping[str, Any]]) -> None:
+            if tenant == "hung":
+                assert released.wait(30)
+            super().take(tenant, batch, observations)
+
+    released, boxes = threading.Event(), Hanging()
+    observer = Observer(boxes.take)
+    observer.observe("hung", "one")
+    observer.flush(0.5)
+    for number in range(20):
+        observer.observe("good", f"{number}")
+    assert not observer.flush(3.0)
+    assert boxes.of("good") == [f"{number}" for number in range(20)]
+    released.set()
+    assert observer.close()
+
+
+def test_tenants_that_fail_give_way_to_those_that_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "MOST", 30)
+    monkeypatch.setattr(outbox, "MOST_IN_BATCH", 5)
+    boxes = Boxes()
+    boxes.failing = {f"bad {number}": ConnectionError("no route") for number in range(3)}
+    observer = Observer(boxes.take)
+    for number in range(10):
+        for tenant in boxes.failing:
+            observer.observe(tenant, f"{number}")
+    observer.flush(1.0)
+    for number in range(15):
+        observer.observe("good", f"{number}")
+    observer.flush(3.0)
+    assert boxes.of("good") == [f"{number}" for number in range(15)]
+    assert 0 < observer.counts.dropped <= 15
+
+
+def test_process_that_was_forked_observes_too() -> None:
+    boxes = Boxes()
+    observer = Observer(boxes.take)
+    observer.observe("t", "of the parent")
+    assert observer.flush()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # later Pythons warn of threads
+        child = os.fork()
+    if child == 0:
+        observer.observe("t", "of the child")
+        os._exit(0 if observer.flush(5) and boxes.of("t") == ["of the parent", "of the child"] else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert observer.close()
+    assert boxes.of("t") == ["of the parent"]
 
 
 def test_batch_whose_answer_got_lost_comes_again_under_its_name() -> None:

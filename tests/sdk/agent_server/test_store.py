@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from box_review.agent_server.inbox import main as program
 from box_review.agent_server.inbox import store as of_store
+from box_review.agent_server.recall import Remembered
 
 RUN = "import sys, pathlib; from box_review.agent_server.inbox.main import main; sys.exit(main(sys.argv[2:], pathlib.Path(sys.argv[1])))"
 
@@ -58,9 +60,9 @@ def memory(tmp_path: Path) -> Memory:
 def test_batch_that_comes_twice_is_learned_once(memory: Memory) -> None:
     assert memory.add("b1", "My plan is gold.") == {"known": False, "waiting": 1}
     assert memory.add("b1", "My plan is gold.") == {"known": True, "waiting": 1}
-    assert memory("digest") == {"learned": 1}
+    assert memory("digest") == {"learned": 1, "waiting": 0}
     assert memory.add("b1", "My plan is gold.") == {"known": True, "waiting": 0}
-    assert memory("digest") == {"learned": 0}
+    assert memory("digest") == {"learned": 0, "waiting": 0}
     assert [entry["seen"] for entry in memory("read")["entries"] if entry["kind"] == "fact"] == [1]
 
 
@@ -84,9 +86,7 @@ def test_forgotten_text_is_in_no_version_and_no_object(memory: Memory) -> None:
     memory("digest")
     ident = next(entry["id"] for entry in memory("read")["entries"] if "Rumpel" in entry["text"])
     memory("forget", id=ident)
-    for entry in memory("read")["entries"]:
-        if "Rumpel" in entry["text"]:  # what was asked is counted, and is an entry of its own
-            memory("forget", id=entry["id"])
+    assert not [entry for entry in memory("read")["entries"] if "Rumpel" in entry["text"]]  # nor in what was asked how often
     objects = memory.git("cat-file", "--batch-all-objects", "--batch-check=%(objectname)").split()
     assert all("Rumpelstilz" not in memory.git("cat-file", "-p", name) for name in objects)
     assert memory.holding() == ["My plan is gold."]
@@ -113,7 +113,7 @@ def test_crash_while_files_are_written_goes_back_to_the_last_commit(memory: Memo
     (memory.folder / "writing").touch()
     (memory.folder / "facts.md").write_text("half a fi")
     assert memory.holding() == ["My plan is gold."]
-    assert memory("digest") == {"learned": 1}
+    assert memory("digest") == {"learned": 1, "waiting": 0}
     assert memory.holding() == ["My plan is silver."]
 
 
@@ -123,7 +123,7 @@ def test_lock_that_git_left_behind_when_its_box_died_stops_nothing(memory: Memor
     memory.add("b2", "My plan is silver.")
     (memory.folder / "writing").touch()
     (memory.folder / ".git" / "index.lock").touch()
-    assert memory("digest") == {"learned": 1}
+    assert memory("digest") == {"learned": 1, "waiting": 0}
     assert memory.holding() == ["My plan is silver."]
 
 
@@ -185,10 +185,31 @@ def test_what_a_model_claims_without_an_observation_is_refused(memory: Memory) -
         "preferences": None,
         "episode": "They told\nof their plan.",
     }
-    assert memory("apply", batches=waiting["batches"], digest=digest, by="a model") == {"learned": 2, "refused": 1}
-    assert memory("apply", batches=waiting["batches"], digest=digest, by="a model") == {"learned": 0, "refused": 0}
+    assert memory("apply", batches=waiting["batches"], digest=digest, by="a model") == {"learned": 2, "refused": 1, "applied": True}
+    assert memory("apply", batches=waiting["batches"], digest=digest, by="a model") == {"learned": 0, "refused": 0, "applied": False}
     assert memory.holding() == ["The plan is gold.", "f-00000000"]
     assert memory.holding("episode") == ["1 request: My plan is gold.. They told of their plan."]
+
+
+def test_batch_that_comes_while_a_model_works_does_not_undo_its_work(memory: Memory) -> None:
+    memory.add("b1", "My plan is gold.")
+    waiting = memory("pending")
+    memory.add("b2", "My car is red.")
+    digest = {"facts": [{"about": "plan", "text": "The plan is gold.", "from": [waiting["observations"][0]["id"]]}]}
+    assert memory("apply", batches=waiting["batches"], digest=digest, by="a model")["applied"] is True
+    assert [observation["request"] for observation in memory("pending")["observations"]] == ["My car is red."]
+
+
+def test_odd_fields_typed_by_hand_do_not_make_a_memory_unreadable(memory: Memory) -> None:
+    memory.add("b1", "My plan is gold.")
+    memory("digest")
+    path = memory.folder / "facts.md"
+    text = path.read_text()
+    path.write_text(
+        re.sub("since: .*", "since: ever since we moved from Berlin over to Hamburg\n- closed by: somebody from the other office", text)
+    )
+    [entry] = [Remembered.model_validate(entry) for entry in memory("read")["entries"] if entry["kind"] == "fact"]
+    assert (entry.text, entry.since[:2], entry.closed_by) == ("My plan is gold.", "20", "")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
@@ -86,8 +87,10 @@ class Book:
         return new
 
     def correct(self, ident: str, text: str, now: str, source: str) -> Entry:
-        """Somebody says what is so instead. Raises KeyError."""
+        """Somebody says what is so instead of what holds. Raises KeyError."""
         old = self.find(ident)
+        if old.until:
+            raise KeyError(f"{ident} that holds; {old.closed_by or 'nothing'} took its place")
         new = replace(old, text=line(text), since=now, until="", closed_by="", seen=1, uses=0, sources=(source,), id="").named()
         self.entries = [replace(entry, until=now, closed_by=new.id) if entry.id == ident else entry for entry in self.entries]
         self.entries.append(new)
@@ -101,9 +104,10 @@ class Book:
         raise KeyError(ident)
 
     def drop(self, ident: str) -> Entry:
-        """Forget an entry and what it had closed. Raises KeyError."""
+        """Forget an entry and what it had closed, and habits and episodes in which the same words stand. Raises KeyError."""
         gone = self.find(ident)
-        names = {ident}
+        words = plain(gone.text)
+        names = {ident} | {entry.id for entry in self.entries if entry.kind in ("habit", "episode") and words in plain(entry.text)}
         while more := {entry.id for entry in self.entries if entry.closed_by in names} - names:
             names |= more
         self.entries = [entry for entry in self.entries if entry.id not in names]
@@ -132,6 +136,7 @@ def _size(entry: Entry) -> int:
     return len("".join(_rendered(entry)).encode("utf-8", "replace"))
 
 
+@functools.lru_cache(maxsize=16_384)
 def plain(text: str) -> str:
     """A text as it is compared: case, punctuation at its ends and blanks do not count."""
     return " ".join(text.casefold().split()).strip(" .!?,;:")
@@ -204,15 +209,20 @@ def _entry(kind: str, ident: str, text: str, fields: dict[str, list[str]], now: 
     return Entry(
         kind,
         text,
-        since=one("since") or now,
+        since=_time(one("since")) or now,
         about=one("about"),
-        until=one("until"),
-        closed_by=one("closed by"),
+        until=_time(one("until")),
+        closed_by=one("closed by") if re.fullmatch(r"[a-z]-[0-9a-f]{8}", one("closed by")) else "",
         seen=_count(one("seen") or "1"),
         uses=_count(one("used")),
         sources=tuple(line(source, 200) for source in fields.get("from", ["by hand " + now])[:MAX_SOURCES]),
         id=ident if ident[:1] == kind[0] else "",
     ).named()
+
+
+def _time(text: str) -> str:
+    """A time as we write it; empty for what is none, as somebody may have typed it."""
+    return text if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text) else ""
 
 
 def _count(text: str) -> int:

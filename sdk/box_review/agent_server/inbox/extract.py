@@ -19,7 +19,7 @@ _STATED = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
         ("preference", r"(?:please |remember to |from now on,? )*((?:always|never|do not|don't) .+)"),
-        ("preference", r"((?:i|we) (?:prefer|would rather|like|love|want|hate|dislike) .+)"),
+        ("preference", r"((?:i|we) (?:prefer|would rather|love|hate|dislike) .+)"),
         ("preference", r"((?:please )?call me .+)"),
         ("fact", r"(?:please )?(?:remember|note|keep in mind)(?: that|:)? (.+)"),
         ("fact", r"(?:no|actually|correction|sorry|in fact)[,:;]+ (?:actually,? )?(.+)"),
@@ -31,8 +31,12 @@ _STATED = tuple(
 )
 _VERB = r"(?:is|are|was|were|will be|has|have|costs?|starts?|ends?)(?: now| no longer| not)?|(?:has |have )?(?:moved|changed) to"
 _SAYS = re.compile(rf"^(.{{2,60}}?) (?:{_VERB}) ", re.IGNORECASE)
-_DOES = re.compile(r"^(?:i|we) (?:now |have )?(live|moved|work|use|prefer|run|switched)\b", re.IGNORECASE)
-_SAME = {"moved": "live", "switched": "use"}
+_DOES = re.compile(r"^(?:i|we) (?:now |have )?(live in|live at|moved to|work at|work for|work as)\b", re.IGNORECASE)
+_WHERE = {"live in": "where i live", "live at": "where i live", "moved to": "where i live", "work as": "what i work as"}
+_SMALL_TALK = re.compile(r"^(?:never mind|no,? thanks?|no problem|no worries|actually,? (?:no|never ?mind|forget it))\b", re.IGNORECASE)
+_NOTHING = frozenset(
+    ["i", "we", "you", "he", "she", "it", "they", "this", "that", "these", "those", "there", "here", "what", "who", "which"]
+)
 _LEADING = re.compile(r"^(?:(?:my|our|the|a|an|that|now|so|well|and|but)\s+)+", re.IGNORECASE)
 
 
@@ -86,7 +90,7 @@ def _leaves(value: Any) -> Iterator[str]:
 def statement(sentence: str) -> tuple[str, str, str] | None:
     """(kind, text, about) of a sentence in which somebody states something to be kept; None for others, questions above all."""
     sentence = line(sentence)
-    if sentence.endswith("?"):
+    if sentence.endswith("?") or _SMALL_TALK.match(sentence):
         return None
     for kind, pattern in _STATED:
         if found := pattern.match(sentence):
@@ -101,10 +105,10 @@ def about(text: str) -> str:
     if text.casefold().startswith(("call me ", "please call me ")):
         return "what to call me"
     if does := _DOES.match(text):
-        verb = does[1].casefold()
-        return "" if verb in {"use", "prefer"} else f"where or what i {_SAME.get(verb, verb)}"
+        return _WHERE.get(does[1].casefold(), "where i work")
     says = _SAYS.match(text)
-    return _LEADING.sub("", says[1]).strip().casefold() if says else ""
+    found = _LEADING.sub("", says[1]).strip().casefold() if says else ""
+    return "" if found in _NOTHING else found
 
 
 def source(observation: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from .store import Full, Store
 
 FOLDER = Path("/workspace/home/memory")
 MOST_FACTS = 50
+MOST_ROUNDS = 5
 Answer = dict[str, Any]
 
 
@@ -57,10 +58,10 @@ def pending(store: Store, book: Book, _: Answer) -> Answer:
 
 
 def apply(store: Store, book: Book, given: Answer) -> Answer:
-    """Learn what a model made of batches: {batches, digest, by}. Nothing twice: batches that are known already are left out."""
-    batches, observations = store.batch()
-    if not batches or batches != tuple(given["batches"]):
-        return {"learned": 0, "refused": 0}
+    """Learn what a model made of batches: {batches, digest, by}. Nothing twice: not if one of them is known already."""
+    batches, observations = store.batch(given["batches"])
+    if not batches:
+        return {"learned": 0, "refused": 0, "applied": False}
     known = {observation["id"]: observation for observation in observations}
     learned = refused = 0
     for kind, said in _claims(given["digest"]):
@@ -76,7 +77,7 @@ def apply(store: Store, book: Book, given: Answer) -> Answer:
         if entry.kind in ("habit", "episode"):  # counting needs no model
             book.learn(_with(entry, given["digest"].get("episode")))
     store.save(book, f"{len(observations)} observations, digested by {line(str(given['by']), 80)}", batches)
-    return {"learned": learned, "refused": refused}
+    return {"learned": learned, "refused": refused, "applied": True}
 
 
 def _claims(digest: Answer) -> list[tuple[str, Answer]]:
@@ -90,16 +91,17 @@ def _with(entry: Entry, episode: object) -> Entry:
 
 
 def digest(store: Store, book: Book, _: Answer) -> Answer:
-    """Learn from all batches that wait, without a model: what was stated and corrected in so many words, and how often what was asked."""
+    """Learn from batches that wait, without a model: what was stated and corrected in so many words, and how often what was asked."""
     learned = 0
-    while True:
+    for _round in range(MOST_ROUNDS):
         batches, observations = store.batch()
         if not batches:
-            return {"learned": learned}
+            break
         for entry in extract.entries(observations):
             book.learn(entry)
             learned += entry.kind in ("fact", "preference")
         store.save(book, f"{len(observations)} observations, without a model", batches)
+    return {"learned": learned, "waiting": store.waiting()[0]}
 
 
 def read(store: Store, book: Book, given: Answer) -> Answer:

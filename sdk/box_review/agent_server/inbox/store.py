@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +59,11 @@ class Store:
 
     def _put_right(self) -> None:
         """Begin, or go back to the last commit where a crash came in between. Who has the lock has git to himself."""
-        if not (self.folder / ".git" / "HEAD").exists():
+        for left in (self.folder / ".git").rglob("*.lock"):
+            left.unlink()
+        if not any((self.folder / ".git" / name).exists() for name in ("refs/heads/main", "packed-refs")):
             self._begin()
         if self._writing.exists():
-            for left in (self.folder / ".git").rglob("*.lock"):
-                left.unlink()
             self._git("reset", "-q", "--hard")
             self._note_written()
             self._writing.unlink()
@@ -84,8 +84,8 @@ class Store:
         return path.read_text("utf-8", "replace") if path.exists() else ""
 
     def _begin(self) -> None:
+        (self.folder / ".gitignore").write_text("spool/\nlock\nwriting\ndraft\n")  # first: raw observations belong in no history
         self._git("init", "-q", "-b", "main")
-        (self.folder / ".gitignore").write_text("spool/\nlock\nwriting\ndraft\n")
         self._git("add", "-A")
         self._git("commit", "-q", "-m", "an empty memory")
         self._note_written()
@@ -146,8 +146,11 @@ class Store:
         sizes = [path.stat().st_size for path in self._spool.iterdir()]
         return len(sizes), sum(sizes)
 
-    def batch(self) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
-        """The oldest batches that wait, as many as are read at once, and what is in them. What cannot be read is left out."""
+    def batch(self, wanted: Sequence[str] = ()) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
+        """The oldest batches that wait, as many as are read at once, and what is in them. What cannot be read is left out.
+
+        With `wanted` these and no others; none if one of them waits no longer.
+        """
         known = set(self.digested())
         names: list[str] = []
         observations: list[dict[str, Any]] = []
@@ -156,11 +159,15 @@ class Store:
             if path.name in known:  # a crash came between commit and removal
                 path.unlink()
                 continue
+            if wanted and path.name not in wanted:
+                continue
             size += path.stat().st_size
-            if names and size > MAX_BATCH_BYTES:
+            if names and size > MAX_BATCH_BYTES and not wanted:
                 break
             names.append(path.name)
             observations += _observations(path)
+        if wanted and set(names) != set(wanted):
+            return (), []
         return tuple(names), sorted(observations, key=lambda observation: observation["at"])
 
     def _file(self, kind: str) -> Path:
