@@ -169,9 +169,11 @@ class AgentServer:
 
     def _digest(self, timeout_s: float) -> int:
         self._undigested, self.digest_error = 0, ""
-        told, heard = ([names.pop() for _ in range(len(names))] for names in (self._told, self._heard))
+        told, heard = sorted(self._told), sorted(self._heard)
         if told or heard:
             self.tenant_box.remember("use", ids=told, heard=heard)  # what is used is forgotten last
+            self._told.difference_update(told)
+            self._heard.difference_update(heard)
         work = self._digest_by_agent if self._service.digests_by_agent else self._digest_words
         learned = 0
         for _ in range(_MOST_ROUNDS):
@@ -234,7 +236,8 @@ class AgentServer:
     def close(self, timeout_s: float = 10.0) -> bool:
         """Deliver what was observed, and digest it; False if some of it was lost. The box stays, and freezes by itself."""
         delivered = self._service.observer.flush(timeout_s)
-        self._digest_if_it_can(timeout_s)
+        if self._undigested or self._told or self._heard:  # else a box would be made for nothing
+            self._digest_if_it_can(timeout_s)
         if self._own:
             delivered = self._service.close(timeout_s) and delivered
         self.tenant_box.close()

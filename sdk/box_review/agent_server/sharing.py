@@ -57,7 +57,7 @@ class Sharing:
 
     def lessons(self, tenant: str, digest: Mapping[str, Any], observations: Sequence[Mapping[str, Any]], heard: Sequence[str] = ()) -> int:
         """Propose what an agent holds to be useful for others; returns how much was taken. One that is refused does not stop the rest."""
-        known = {str(observation["id"]): observation for observation in observations}
+        known = {str(observation.get("id")): observation for observation in observations}
         taken = 0
         lessons: list[dict[str, Any]] = digest.get("lessons") or []
         for lesson in lessons[:MOST_LESSONS]:
@@ -65,7 +65,7 @@ class Sharing:
             found = [known[ref] for ref in named if ref in known]
             if not found:
                 continue
-            sources = [_source(tenant, f"{observation['id']} {observation['at']}") for observation in found[:MOST_SOURCES]]
+            sources = [_source(tenant, f"{observation.get('id')} {observation.get('at')}") for observation in found[:MOST_SOURCES]]
             try:
                 self._knowledge.propose(
                     proposal(tenant, str(lesson.get("text", "")), str(lesson.get("about", "")), [*sources, *_heard(heard)])
