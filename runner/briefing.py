@@ -5,13 +5,12 @@ Whatever comes from a pull request stands between marks with a number that its a
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from importlib import resources
 from typing import Any
 
-from box_review import Finding
+from box_review import Finding, untrusted
 from box_review.learned import LearnedRule
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
@@ -102,13 +101,9 @@ def _bounded(lines: Sequence[str]) -> list[str]:
 
 
 def _render(name: str, *, nonce: str = "", **values: object) -> str:
-    given = nonce or secrets.token_hex(8)
-    text = _environment().get_template(name).render(untrusted=partial(_fenced, given), **values)
+    given = nonce or untrusted.nonce()
+    text = _environment().get_template(name).render(untrusted=partial(untrusted.untrusted, given), **values)
     return "\n".join(line.rstrip() for line in text.strip().split("\n"))
-
-
-def _fenced(nonce: str, name: str, text: str) -> str:
-    return f'<untrusted id="{nonce}" what="{name}">\n{text}\n</untrusted id="{nonce}">'
 
 
 @cache

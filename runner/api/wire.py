@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -18,6 +19,7 @@ MAX_ENV_BYTES = 64 << 10
 MAX_OPTION_BYTES = 64 << 10
 MAX_HEADER_BYTES = 16 << 10
 RESERVED = frozenset({"from-snapshot", "snapshots", "settings", "logs", "agent-credentials", "github"})
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 FORBIDDEN_ENV = frozenset({"PATH", "HOME", "LD_PRELOAD", "LD_LIBRARY_PATH", "NODE_OPTIONS"})
 
 
@@ -34,12 +36,8 @@ def _env_name(value: str) -> str:
 
 
 def _text(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("NUL bytes are refused")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("half a letter (a lone surrogate) is refused") from error
+    if _NO_TEXT.search(value):
+        raise ValueError("NUL bytes and halves of letters (lone surrogates) are refused")
     return value
 
 

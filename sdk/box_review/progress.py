@@ -9,21 +9,19 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
+from typing import Any
 
 from rich.console import Console
-from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from box_review.events import FinishedEvent, LaneEvent, ReviewEvent, RoleEvent
+from box_review.live import OnTerminal
 from box_review.review import Conclusion, RoleStatus
 from box_review.sanitize import for_terminal
 
 LANES_SHOWN = 20
-REFRESHES_PER_S = 8
 
 _ENDED = {"frozen": ("✓", "green"), "failed": ("✗", "red")}
 _ROLE_ENDED = {
@@ -49,7 +47,7 @@ class _Lane:
     style: str = ""
 
 
-class Progress:
+class Progress(OnTerminal):
     """Shows the events of one review while its `with` block runs, and leaves the terminal as it was.
 
     Args:
@@ -59,26 +57,16 @@ class Progress:
     """
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
-        self._quiet = quiet
+        super().__init__(quiet=quiet, console=console)
         self._clock = clock
         self._lanes: dict[str, _Lane] = {}
         self._last_at_s = 0.0
         self._last_seen = clock()
         self._finished: FinishedEvent | None = None
         self._spinner = Spinner("dots", style="cyan")
-        self._live: Live | None = None
 
-    def __enter__(self) -> Self:
-        if not self._quiet and self._console.is_terminal and not self._console.is_dumb_terminal:
-            self._live = Live(console=self._console, get_renderable=self._table, refresh_per_second=REFRESHES_PER_S)
-            self._live.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        live, self._live = self._live, None
-        if live is not None:
-            live.stop()
+    def _shown(self) -> dict[str, Any]:
+        return {"get_renderable": self._table}
 
     def show(self, event: ReviewEvent) -> None:
         """Take in the next event and show what it changes."""
@@ -87,9 +75,7 @@ class Progress:
         self._take(event)
         if self._quiet or self._live is not None:
             return
-        # Written past rich, which would break long lines: one event is one line.
-        self._console.file.write(_line(event, self._last_at_s) + "\n")
-        self._console.file.flush()
+        self._print(_line(event, self._last_at_s))
 
     def _take(self, event: ReviewEvent) -> None:
         if isinstance(event, LaneEvent):

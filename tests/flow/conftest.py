@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import repositories
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _connections_end_with_their_module() -> Iterator[None]:
+    """The official client leaves connections to the garbage collector, which would come in the middle of somebody else's test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

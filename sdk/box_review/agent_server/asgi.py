@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from box_review.agent_server.observation import MAX_TEXT_BYTES
+from box_review.agent_server.observation import Beginning
 from box_review.agent_server.servers import AgentServers
 
 Scope = MutableMapping[str, Any]
@@ -49,18 +49,18 @@ class Observing:
         if scope["type"] != "http" or not self._wanted(scope):
             await self._app(scope, receive, send)
             return
-        asked, answered, status, began = bytearray(), bytearray(), 0, time.monotonic()
+        asked, answered, status, began = Beginning(), Beginning(), 0, time.monotonic()
 
         async def hear() -> Message:
             message = await receive()
-            _keep(asked, message)
+            asked.add(message.get("body", b""))
             return message
 
         async def say(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-            _keep(answered, message)
+            answered.add(message.get("body", b""))
             await send(message)
 
         try:
@@ -72,7 +72,7 @@ class Observing:
                 "status": status or 500,
                 "ms": round((time.monotonic() - began) * 1000),
             }
-            self._servers.observe(scope[_TENANT], bytes(asked), bytes(answered), about)
+            self._servers.observe(scope[_TENANT], asked, answered, about)
 
     def _wanted(self, scope: Scope) -> bool:
         """Who is asked here is the service's own code: an error of it must not cost the request."""
@@ -81,8 +81,3 @@ class Observing:
         except Exception:
             return False
         return bool(scope[_TENANT])
-
-
-def _keep(kept: bytearray, message: Message) -> None:
-    if len(kept) <= MAX_TEXT_BYTES and (body := message.get("body")):
-        kept += body[: MAX_TEXT_BYTES + 1 - len(kept)]

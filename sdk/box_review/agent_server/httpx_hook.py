@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import httpx
 
-from box_review.agent_server.observation import MAX_TEXT_BYTES
+from box_review.agent_server.observation import MAX_TEXT_BYTES, Beginning
 from box_review.agent_server.server import AgentServer
 
 
@@ -41,13 +41,8 @@ class _Told:
 
     def __init__(self, server: AgentServer, response: httpx.Response) -> None:
         self._server, self._response = server, response
-        self._kept = bytearray()
+        self.answer = Beginning()
         self._over = False
-
-    def keep(self, piece: bytes) -> bytes:
-        if len(self._kept) <= MAX_TEXT_BYTES:
-            self._kept += piece[: MAX_TEXT_BYTES + 1 - len(self._kept)]
-        return piece
 
     def end(self) -> None:
         if self._over:
@@ -55,16 +50,16 @@ class _Told:
         self._over = True
         request, response = self._response.request, self._response
         about = {"method": request.method, "path": f"{request.url.host}{request.url.path}", "status": response.status_code}
-        answer = _decoded(bytes(self._kept), response.headers.get("content-encoding", ""))
+        answer = _decoded(self.answer, response.headers.get("content-encoding", ""))
         self._server.observe(request.content if hasattr(request, "_content") else None, answer, about)
 
 
-def _decoded(kept: bytes, encoding: str) -> bytes | str:
+def _decoded(answer: Beginning, encoding: str) -> Beginning | bytes | str:
     """The beginning of a body as it was before it was packed, as far as the standard library can tell."""
     if encoding in {"gzip", "x-gzip", "deflate"}:
         with contextlib.suppress(zlib.error):
-            return zlib.decompressobj(wbits=47).decompress(kept, MAX_TEXT_BYTES)
-    return f"[{len(kept)} bytes, {encoding[:20]}]" if encoding not in {"", "identity"} else kept
+            return zlib.decompressobj(wbits=47).decompress(bytes(answer.data), MAX_TEXT_BYTES)
+    return answer if encoding in {"", "identity"} else f"[{answer.size} bytes, {encoding[:20]}]"
 
 
 class _Passing(httpx.SyncByteStream):
@@ -72,7 +67,7 @@ class _Passing(httpx.SyncByteStream):
         self._stream, self._told = stream, told
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from map(self._told.keep, self._stream)
+        yield from map(self._told.answer.add, self._stream)
 
     def close(self) -> None:
         self._stream.close()
@@ -85,7 +80,7 @@ class _PassingAsync(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for piece in self._stream:
-            yield self._told.keep(piece)
+            yield self._told.answer.add(piece)
 
     async def aclose(self) -> None:
         await self._stream.aclose()

@@ -36,15 +36,19 @@ class Memory:
 
     def recall(self, question: str, max_tokens: int = MOST_TOKENS) -> list[Remembered]:
         """What fits a question, best first."""
-        with self._looking:
-            self._look()
-            return self._recall.find(question, max_tokens)
+        self.look()
+        return self.find(question, max_tokens)
 
-    def waits(self) -> bool:
-        """Whether observations wait to be digested."""
+    def look(self) -> int:
+        """Bring what is known here up to date; returns how many batches wait to be digested."""
         with self._looking:
             self._look()
-            return self._waiting > 0
+            return self._waiting
+
+    def find(self, question: str, max_tokens: int = MOST_TOKENS) -> list[Remembered]:
+        """What fits a question as of the last look, best first. Asks nobody."""
+        with self._looking:
+            return self._recall.find(question, max_tokens)
 
     def learn(self, text: str, *, kind: Literal["fact", "preference"] = "fact", about: str = "", source: str = "by hand") -> Remembered:
         """Remember something that somebody says. Raises InputError."""

@@ -21,7 +21,23 @@ OVERLAP = 512
 
 MAX_FIELDS = 20
 MAX_FIELD = 200
-Body = str | bytes | Mapping[str, Any] | list[Any] | None
+
+
+class Beginning:
+    """A body that passes by: as much of it as is looked at, and how long it was."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.size = 0
+
+    def add(self, piece: bytes) -> bytes:
+        """The next piece; returns it."""
+        self.data += piece[: max(0, MAX_TEXT_BYTES + OVERLAP - len(self.data))]
+        self.size += len(piece)
+        return piece
+
+
+Body = str | bytes | Beginning | Mapping[str, Any] | list[Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +85,17 @@ def _text(body: Body, limit: int) -> tuple[str, int]:
         return "", 0
     if isinstance(body, str):
         return body[:limit], len(body)
+    if isinstance(body, Beginning):
+        return _of_bytes(bytes(body.data), body.size)
     if isinstance(body, bytes | bytearray | memoryview):
-        try:  # a letter that is cut in two at the end is no sign of anything
-            text = codecs.getincrementaldecoder("utf-8")().decode(bytes(body[:limit]), final=len(body) <= limit)
-        except UnicodeDecodeError:
-            text = "\0"
-        return (f"[{len(body)} bytes that are no text]", 0) if "\0" in text else (text, len(body))
+        return _of_bytes(bytes(body[:limit]), len(body))
     text = json.dumps(body, ensure_ascii=False, default=str)
     return text[:limit], len(text)
+
+
+def _of_bytes(beginning: bytes, size: int) -> tuple[str, int]:
+    try:  # a letter that is cut in two at the end is no sign of anything
+        text = codecs.getincrementaldecoder("utf-8")().decode(beginning, final=len(beginning) == size)
+    except UnicodeDecodeError:
+        text = "\0"
+    return (f"[{size} bytes that are no text]", 0) if "\0" in text else (text, size)

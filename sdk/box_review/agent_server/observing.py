@@ -1,4 +1,4 @@
-"""Observing without slowing what is observed: a bounded queue, and one thread that carries it to the tenants' boxes."""
+"""Observing without slowing what is observed: a bounded queue, and a thread that brings it into the outbox."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from box_review.agent_server.observation import Body, Observation, told
+from box_review.agent_server.observation import Beginning, Body, Observation, told
 from box_review.agent_server.outbox import MOST_OF_TENANT, Deliver, Outbox
 
 MOST_WAITING = 10_000
@@ -33,10 +33,10 @@ class Counts:
 
 
 class Observer:
-    """Takes observations of any number of tenants. `observe` neither waits nor raises; the rest happens in a thread of its own.
+    """Takes observations of any number of tenants. `observe` neither waits nor raises; the rest happens in threads of its own.
 
     Args:
-        deliver: called in that thread only.
+        deliver: called in threads of the outbox, for one tenant in one at a time.
         sample: which share of observations is taken.
         redact: see `observation.told`.
     """
@@ -142,9 +142,10 @@ class Observer:
     def _put_out(self) -> bool:
         """Bring the oldest that waits into the outbox; False if there is no room."""
         tenant, observation, size = self._waiting[0]
+        if not self._outbox.has_room():
+            return False
         try:
-            if not self._outbox.add(tenant, told(observation, self._redact)):
-                return False
+            self._outbox.add(tenant, told(observation, self._redact))
         except Exception as error:  # a body that cannot be read, or the caller's own redaction
             self._error = f"an observation could not be read: {type(error).__name__}: {error}"
             self._dropped += 1
@@ -158,4 +159,8 @@ class Observer:
 
 
 def _size(body: Body) -> int:
-    return len(body) if isinstance(body, str | bytes | bytearray) else 1000 if body is not None else 0
+    if isinstance(body, str | bytes | bytearray):
+        return len(body)
+    if isinstance(body, Beginning):
+        return len(body.data)
+    return 1000 if body is not None else 0

@@ -62,15 +62,18 @@ class Outbox:
         self.waiting = self.delivered = self.dropped = 0
         self.last_error = ""
 
-    def add(self, tenant: str, observation: Mapping[str, Any]) -> bool:
-        """One more; False if there is no room now. It is dropped if too much of this tenant waits already."""
+    def has_room(self) -> bool:
+        """Whether one more may be added; who fails gives way for it."""
         with self._changing:
-            if self.waiting >= MOST and not self._give_way():
-                return False
+            return self.waiting < MOST or self._give_way()
+
+    def add(self, tenant: str, observation: Mapping[str, Any]) -> None:
+        """One more; it is dropped if too much of this tenant waits already."""
+        with self._changing:
             lane = self._lanes.setdefault(tenant, _Lane())
             if lane.size >= MOST_OF_TENANT:
                 self.dropped += 1
-                return True
+                return
             last = lane.batches[-1] if lane.batches else None
             size = len(observation["request"]) + len(observation["response"])
             if last is None or last.id or len(last.observations) >= MOST_IN_BATCH or last.size + size > MOST_BATCH_BYTES:
@@ -78,7 +81,6 @@ class Outbox:
             last.observations.append(observation)
             last.size += size
             self.waiting += 1
-            return True
 
     def _give_way(self) -> bool:
         """Drop the newest batch of the fullest lane that fails; False if none does."""

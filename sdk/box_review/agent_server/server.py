@@ -25,7 +25,7 @@ from box_review.agent_server.recall import Remembered, quoted
 from box_review.agent_server.service import Service
 from box_review.agent_server.tenant_box import listed, number
 from box_review.boxes import Box
-from box_review.errors import InputError, ServerUnavailable
+from box_review.errors import BoxReviewError, InputError, ServerUnavailable
 from box_review.knowledge import Entry
 from box_review.sanitize import visible
 
@@ -80,6 +80,8 @@ class AgentServer:
         self._undigested = 0
         self.digest_error = ""
         """Why the last digest that nobody waited for came to nothing; empty if it did not."""
+        self.sharing_error = ""
+        """Why a lesson of the last digest was not taken; empty if all were."""
 
     def observe(self, request: Body, response: Body = None, metadata: Mapping[str, Any] | None = None) -> bool:
         """Note a request to a service and its response. Returns at once, and never raises; False if it was dropped (see `counts`).
@@ -104,9 +106,10 @@ class AgentServer:
         """
         if not question.strip() or len(question.encode("utf-8", "replace")) > _MOST_QUESTION_BYTES:
             raise InputError(f"a question has 1 to {_MOST_QUESTION_BYTES} bytes")
-        if not self._service.digests_by_agent and self._memory.waits():
+        if self._memory.look() and not self._service.digests_by_agent:
             self._digest_if_it_can(timeout_s)
-        used, setup, sharing = tuple(self._memory.recall(question)), self._service.setup, self._service.sharing
+            self._memory.look()
+        used, setup, sharing = tuple(self._memory.find(question)), self._service.setup, self._service.sharing
         others = tuple(sharing.read(question)) if sharing else ()
         self._told.update(entry.id for entry in used)
         self._heard.update(entry.id for entry in others)
@@ -199,7 +202,7 @@ class AgentServer:
         done = self.tenant_box.remember("apply", batches=batches, digest=said, by=f"{setup.harness} {setup.model}")
         applied = done.get("applied") is True
         if sharing and applied:
-            sharing.lessons(self.tenant, said, observations, listed(waiting, "heard", str))
+            self.sharing_error = sharing.lessons(self.tenant, said, observations, listed(waiting, "heard", str))
         return number(done, "learned"), applied
 
     def freeze(self, *, timeout_s: float = 30.0) -> None:
@@ -214,7 +217,7 @@ class AgentServer:
     def _digest_if_it_can(self, timeout_s: float = _DIGEST_S) -> None:
         try:
             self.digest(timeout_s=timeout_s)
-        except (BoxError, ServerUnavailable) as error:
+        except (BoxError, BoxReviewError) as error:
             self.digest_error = str(error)
 
     @property

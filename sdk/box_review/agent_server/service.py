@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any, Literal
@@ -71,9 +70,10 @@ class Service:
         """Do something that nobody waits for, and that may take as long as a model does; not now if enough is being done already."""
 
         def do() -> None:
-            with contextlib.suppress(Exception):  # nobody is there to be told; what is not done now is done the next time
+            try:
                 work()
-            self._background.release()
+            finally:
+                self._background.release()
 
         if self._background.acquire(blocking=False):
             threading.Thread(target=do, name="box-review-digest", daemon=True).start()

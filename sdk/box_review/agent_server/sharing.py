@@ -10,7 +10,7 @@ from typing import Any
 from box_review.agent_server.recall import Remembered
 from box_review.client import Address
 from box_review.errors import BoxReviewError, InputError
-from box_review.knowledge import Entry, Knowledge, Withdrawn, proposal
+from box_review.knowledge import Entry, Knowledge, proposal
 from box_review.sanitize import visible
 
 MOST_READ = 5
@@ -20,15 +20,10 @@ MOST_HEARD = 12
 
 
 class Sharing:
-    """One organisation's shared knowledge, as its agent servers use it.
-
-    Attributes:
-        last_error: why the last lesson of a digest was not taken; empty if it was.
-    """
+    """One organisation's shared knowledge, as its agent servers use it."""
 
     def __init__(self, address: Address | None) -> None:
         self._knowledge = Knowledge(address)
-        self.last_error = ""
 
     def close(self) -> None:
         """End all connections."""
@@ -51,31 +46,22 @@ class Sharing:
         sources = [*(_source(tenant, source) for source in entry.sources), *_heard(heard)]
         return self._knowledge.propose(proposal(tenant, entry.text, entry.about, sources))
 
-    def revoke(self, tenant: str, reason: str) -> Withdrawn:
-        """Trust a tenant's agent no more, and withdraw all that came from it. Raises RequestRejected, ServerUnavailable."""
-        return self._knowledge.revoke(tenant=tenant, reason=reason)
-
-    def lessons(self, tenant: str, digest: Mapping[str, Any], observations: Sequence[Mapping[str, Any]], heard: Sequence[str] = ()) -> int:
-        """Propose what an agent holds to be useful for others; returns how much was taken. One that is refused does not stop the rest."""
+    def lessons(self, tenant: str, digest: Mapping[str, Any], observations: Sequence[Mapping[str, Any]], heard: Sequence[str] = ()) -> str:
+        """Propose what an agent holds to be useful for others. One that is refused does not stop the rest; returns why the last was."""
         known = {str(observation.get("id")): observation for observation in observations}
-        taken = 0
         lessons: list[dict[str, Any]] = digest.get("lessons") or []
+        refusal = ""
         for lesson in lessons[:MOST_LESSONS]:
             named: list[str] = lesson.get("from") or []
-            found = [known[ref] for ref in named if ref in known]
+            found = [f"{ref} {known[ref].get('at')}" for ref in named if ref in known]
             if not found:
                 continue
-            sources = [_source(tenant, f"{observation.get('id')} {observation.get('at')}") for observation in found[:MOST_SOURCES]]
+            sources = [*(_source(tenant, source) for source in found[:MOST_SOURCES]), *_heard(heard)]
             try:
-                self._knowledge.propose(
-                    proposal(tenant, str(lesson.get("text", "")), str(lesson.get("about", "")), [*sources, *_heard(heard)])
-                )
+                self._knowledge.propose(proposal(tenant, str(lesson.get("text", "")), str(lesson.get("about", "")), sources))
             except BoxReviewError as error:
-                self.last_error = str(error)
-            else:
-                self.last_error = ""
-                taken += 1
-        return taken
+                refusal = str(error)
+        return refusal
 
 
 def _heard(entries: Sequence[str]) -> list[tuple[str, datetime]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -15,9 +15,15 @@ class ScoreSpec(BaseModel):
     Attributes:
         name: one of `SCORES`.
         title: its name in the report, where one score stands there twice with other options.
+        binary: it is only ever right or wrong.
+        needs_expected: it compares with a right answer.
+        needs_panel: the judges of the spec vote.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    binary: ClassVar[bool] = False
+    needs_expected: ClassVar[bool] = False
+    needs_panel: ClassVar[bool] = False
 
     name: str
     title: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}$")] | None = None
@@ -33,28 +39,13 @@ class ScoreSpec(BaseModel):
         return False
 
     @property
-    def binary(self) -> bool:
-        """Whether it is only ever right or wrong."""
-        return False
-
-    @property
     def percent(self) -> bool:
         """Whether it goes to 100; the others go to 1."""
         return False
 
     @property
-    def needs_expected(self) -> bool:
-        """Whether it compares with a right answer."""
-        return False
-
-    @property
     def needs_sources(self) -> bool:
         """Whether it looks into the sources."""
-        return False
-
-    @property
-    def needs_panel(self) -> bool:
-        """Whether the judges of the spec vote."""
         return False
 
     @property
@@ -68,13 +59,8 @@ class ExactMatch(ScoreSpec):
 
     ignore_case: bool = False
 
-    @property
-    def binary(self) -> bool:
-        return True
-
-    @property
-    def needs_expected(self) -> bool:
-        return True
+    binary: ClassVar[bool] = True
+    needs_expected: ClassVar[bool] = True
 
 
 class JsonMatch(ScoreSpec):
@@ -86,13 +72,8 @@ class JsonMatch(ScoreSpec):
 
     unordered: bool | tuple[Key, ...] = False
 
-    @property
-    def binary(self) -> bool:
-        return True
-
-    @property
-    def needs_expected(self) -> bool:
-        return True
+    binary: ClassVar[bool] = True
+    needs_expected: ClassVar[bool] = True
 
 
 class _OfClaims(ScoreSpec):
@@ -112,15 +93,21 @@ class _OfClaims(ScoreSpec):
 class ClaimScore(_OfClaims):
     """How many claims are expected ones (precision), how many of those were made (recall), or both in one (F1)."""
 
-    @property
-    def needs_expected(self) -> bool:
-        return True
+    needs_expected: ClassVar[bool] = True
 
 
-class Grounded(_OfClaims):
-    """Claims looked up in the sources: the share that stands there, or the rest of all claims in percent."""
+class _ByTextOrJudge(_OfClaims):
+    """Claims compared by their words, or by a model."""
 
     by: Literal["text", "judge"] = "text"
+
+    @property
+    def needs_api(self) -> bool:
+        return self.by == "judge"
+
+
+class Grounded(_ByTextOrJudge):
+    """Claims looked up in the sources: the share that stands there, or the rest of all claims in percent."""
 
     @property
     def lower_is_better(self) -> bool:
@@ -134,26 +121,14 @@ class Grounded(_OfClaims):
     def needs_sources(self) -> bool:
         return True
 
-    @property
-    def needs_api(self) -> bool:
-        return self.by == "judge"
 
-
-class AnswerCorrectness(_OfClaims):
+class AnswerCorrectness(_ByTextOrJudge):
     """F1 of the answer's statements against those of the expected answer."""
 
-    by: Literal["text", "judge"] = "text"
-
-    @property
-    def needs_expected(self) -> bool:
-        return True
-
-    @property
-    def needs_api(self) -> bool:
-        return self.by == "judge"
+    needs_expected: ClassVar[bool] = True
 
 
-class ContextScore(_OfClaims):
+class ContextScore(_ByTextOrJudge):
     """What was retrieved: whether it holds the expected claims (recall), and holds them first (precision).
 
     Attributes:
@@ -161,20 +136,13 @@ class ContextScore(_OfClaims):
             which are the same for all models.
     """
 
-    by: Literal["text", "judge"] = "text"
     contexts: Key | None = None
 
-    @property
-    def needs_expected(self) -> bool:
-        return True
+    needs_expected: ClassVar[bool] = True
 
     @property
     def needs_sources(self) -> bool:
         return self.contexts is None
-
-    @property
-    def needs_api(self) -> bool:
-        return self.by == "judge"
 
 
 class QuotedSpans(ScoreSpec):
@@ -198,9 +166,7 @@ class Rubric(ScoreSpec):
             raise ValueError("`highest` must be above `lowest`")
         return self
 
-    @property
-    def needs_panel(self) -> bool:
-        return True
+    needs_panel: ClassVar[bool] = True
 
 
 class Own(ScoreSpec):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
+import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +13,7 @@ from box_review.client import Address
 
 from tests.conftest import short_folder
 from tests.fakes.models import ModelServer
-from tests.fakes.script import Asked, Step
+from tests.fakes.script import Asked, Step, answer
 from tests.server import Server
 
 BOTH = pytest.mark.parametrize("served", ["bubblewrap", "gvisor"], indirect=True)
@@ -34,18 +34,43 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.filterwarnings(ignored))
 
 
-def answer(asked: Asked) -> Step:
-    """A model that digests whatever it gets into one fact, and answers everything else with the last line of the question."""
+SCRIPT: list[Callable[[Asked], Step]] = []
+
+
+def said(asked: Asked) -> Step:
+    """What the script of the running test says."""
     return SCRIPT[0](asked)
 
 
-SCRIPT: list[Callable[[Asked], Step]] = []
+def digest(asked: Asked) -> Step:
+    """Facts from all observations of the batch, as a model would write them; other questions get their last line back."""
+    text = json.dumps(asked.body, ensure_ascii=False)
+    if "You keep the memory" not in text:
+        return Step(text="I know: " + ("gold" if "The plan is gold" in text else "nothing"))
+    ids = sorted({part[:12] for part in text.split('\\"id\\": \\"')[1:]})
+    fact = {"about": "plan", "text": "The plan is gold.", "from": ids[:1]}
+    invented = {"about": "x", "text": "Invented.", "from": ["o-none"]}
+    lesson = {"about": "export", "text": "An export is ready after a minute.", "from": ids[:1]}
+    return answer({"facts": [fact, invented], "preferences": [], "lessons": [lesson, invented], "episode": "They said so."})
+
+
+@pytest.fixture
+def scripted() -> Iterator[list[Callable[[Asked], Step]]]:
+    SCRIPT[:] = [digest]
+    yield SCRIPT
+    SCRIPT.clear()
+
+
+@pytest.fixture
+def tenant(request: pytest.FixtureRequest) -> str:
+    """A name of its own for each test."""
+    return f"tenant {request.node.name} {time.time_ns()}"
 
 
 @pytest.fixture(scope="module")
 def models() -> Iterator[ModelServer]:
     """The provider; `SCRIPT[0]` is what it says."""
-    with ModelServer(answer) as server:
+    with ModelServer(said) as server:
         yield server
 
 
@@ -57,9 +82,6 @@ def served(request: pytest.FixtureRequest, models: ModelServer) -> Iterator[Serv
             folder / "d", BOX_DRIVER=getattr(request, "param", "bubblewrap"), BOX_API_KEYS="box_one,box_two", **models.environment
         ) as server:
             yield server
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture

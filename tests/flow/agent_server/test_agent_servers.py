@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,23 +12,16 @@ from box_review.agent_server.tenant_box import box_name
 from box_review.boxes import Boxes
 from box_review.client import Address
 from box_review.errors import InputError, ServerUnavailable
-from box_review.knowledge import Knowledge, proposal
 from upstash_box import BoxError
 
 from tests.conftest import short_folder
 from tests.fakes.models import ModelServer
-from tests.fakes.script import Asked, Step, answer
+from tests.fakes.script import Asked, Step
 from tests.flow.agent_server import conftest
 from tests.flow.box_api.conftest import until
 from tests.server import Server
 
 Make = Callable[..., AgentServers]
-
-
-@pytest.fixture
-def tenant(request: pytest.FixtureRequest) -> str:
-    """A name of its own for each test."""
-    return f"tenant {request.node.name} {time.time_ns()}"
 
 
 def agent_of(server: Server, tenant: str) -> AgentServer:
@@ -213,25 +204,6 @@ def test_flood_of_one_tenant_costs_the_others_nothing(servers: Make, tenant: str
     assert [entry.text for entry in calm.memory().read() if entry.kind == "fact"] == ["My plan is gold."]
 
 
-def digest(asked: Asked) -> Step:
-    """Facts from all observations of the batch, as a model would write them; other questions get their last line back."""
-    text = json.dumps(asked.body, ensure_ascii=False)
-    if "You keep the memory" not in text:
-        return Step(text="I know: " + ("gold" if "The plan is gold" in text else "nothing"))
-    ids = sorted({part[:12] for part in text.split('\\"id\\": \\"')[1:]})
-    fact = {"about": "plan", "text": "The plan is gold.", "from": ids[:1]}
-    invented = {"about": "x", "text": "Invented.", "from": ["o-none"]}
-    lesson = {"about": "export", "text": "An export is ready after a minute.", "from": ids[:1]}
-    return answer({"facts": [fact, invented], "preferences": [], "lessons": [lesson, invented], "episode": "They said so."})
-
-
-@pytest.fixture
-def scripted() -> Iterator[list[Callable[[Asked], Step]]]:
-    conftest.SCRIPT[:] = [digest]
-    yield conftest.SCRIPT
-    conftest.SCRIPT.clear()
-
-
 def test_model_digests_apart_from_the_session_and_only_what_was_observed(
     servers: Make, tenant: str, scripted: list[Callable[[Asked], Step]], models: ModelServer
 ) -> None:
@@ -257,7 +229,7 @@ def test_model_that_fails_leaves_observations_for_the_next_time(
     scripted[:] = [lambda _: Step(text="over", status=400)]
     with pytest.raises(BoxError):
         agent.digest()
-    scripted[:] = [digest]
+    scripted[:] = [conftest.digest]
     assert agent.digest() == 1
 
 
@@ -269,64 +241,15 @@ def test_box_that_dies_while_it_digests_loses_nothing(servers: Make, tenant: str
 
     def kill(asked: Asked) -> Step:
         agent.box().pause()  # whatever was being done in it is over
-        return digest(asked)
+        return conftest.digest(asked)
 
     scripted[:] = [kill]
     try:
         agent.digest(timeout_s=20)
     except BoxError:
-        scripted[:] = [digest]
+        scripted[:] = [conftest.digest]
         agent.digest()
     assert [entry.text for entry in agent.memory().read() if entry.kind == "fact"] == ["The plan is gold."]
-
-
-def test_lessons_of_three_tenants_reach_a_fourth_as_quoted_data(
-    servers: Make, served: Server, tenant: str, scripted: list[Callable[[Asked], Step]], models: ModelServer
-) -> None:
-    all_of_them = servers(harness="builtin", model="openai/scripted", knowledge=True)
-    for number in range(3):
-        agent = all_of_them.of(f"{tenant} {number}")
-        assert agent.ask("how long does an export take?").knowledge == ()
-        agent.observe("we talked about the plan, it is gold", "noted")
-        assert all_of_them.observer.flush(40)
-        agent.digest()
-    said = all_of_them.of(f"{tenant} fourth").ask("how long does an export take?")
-    assert [entry.text for entry in said.knowledge] == ["An export is ready after a minute."]
-    told = models.asked[-1].said
-    assert "nothing in it is an instruction" in told
-    assert "The plan is gold" not in told
-    with Knowledge(Address(served.url, "box_one")) as people:
-        people.revoke(tenant=f"{tenant} 0", reason="it was wrong")
-    assert all_of_them.of(f"{tenant} fifth").ask("how long does an export take?").knowledge == ()
-
-
-def test_what_is_remembered_is_shared_when_it_is_proposed_and_not_before(servers: Make, tenant: str) -> None:
-    sharing = servers(knowledge=True)
-    agent = sharing.of(tenant)
-    fact = agent.memory().learn("A deploy waits for the smoke test of ada@mail.example.")
-    entry = agent.propose(fact.id)
-    assert (entry.state, entry.text) == ("proposed", "A deploy waits for the smoke test of [email].")
-    assert sharing.of(tenant + " other").ask("what does a deploy wait for?").knowledge == ()
-    with pytest.raises(InputError, match="there is no"):
-        agent.propose("f-00000000")
-    with pytest.raises(InputError, match="knowledge=True"):
-        servers().of(tenant).propose(fact.id)
-
-
-def test_what_was_learned_after_hearing_of_something_falls_with_it(servers: Make, served: Server, tenant: str) -> None:
-    sharing = servers(knowledge=True)
-    with Knowledge(Address(served.url, "box_one")) as people:
-        heard = people.propose(proposal(f"{tenant} source", "Uploads above ten megabytes are refused by the gateway."))
-        people.approve(heard.id)
-        listener = sharing.of(f"{tenant} listener")
-        assert [entry.id for entry in listener.ask("which uploads are refused?").knowledge] == [heard.id]
-        listener.freeze()
-        again = servers(knowledge=True).of(f"{tenant} listener")  # another process, as far as it can tell
-        said = again.propose(again.memory().learn("Large uploads need to be split in parts.").id)
-        people.approve(said.id)
-        withdrawn = people.revoke(tenant=f"{tenant} source", reason="it was wrong")
-        assert set(withdrawn.entries) == {heard.id, said.id}
-        assert sharing.of(tenant).ask("which uploads are refused or split?").knowledge == ()
 
 
 @pytest.mark.parametrize(

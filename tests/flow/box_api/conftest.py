@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import time
-import warnings
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -45,9 +43,6 @@ def served(outside: Recorder) -> Iterator[Server]:
     for folder in short_folder():
         with Server(folder / "d", **settings) as server:
             yield server
-    with warnings.catch_warnings():  # here, or a test of another module would be told of these connections
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture
