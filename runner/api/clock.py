@@ -11,10 +11,11 @@ import structlog
 
 from runner.api.agent_runs import AgentRuns, Asked
 from runner.api.boxes import Boxes
+from runner.api.cron import next_time
 from runner.api.entries import BoxEntry, Run, Schedule
 from runner.api.errors import ApiError, Missing
 from runner.api.runs import KEPT_OUTPUT, RunCancelled
-from runner.api.wire import Webhook, next_time
+from runner.api.wire import Webhook
 from runner.api.work import MAX_OUTPUT_BYTES, MAX_S, spoken
 from sandbox.box import Box, Command
 from sandbox.errors import SandboxError

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from runner.api.cron import Cron
 from runner.harness.custom import CustomAgent
 from sandbox.gateway.errand import check_headers, check_url
 from sandbox.gateway.policy import NetworkPolicy
@@ -50,31 +49,6 @@ def _headers(value: dict[str, str]) -> dict[str, str]:
     check_headers(value)
     if sum(len(name) + len(text) for name, text in value.items()) > MAX_HEADER_BYTES:
         raise ValueError(f"headers: at most {MAX_HEADER_BYTES} bytes in all")
-    return value
-
-
-_NAMED_CRONS = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-}
-
-
-def next_time(cron: str, after: datetime) -> datetime:
-    """When a schedule begins next, in UTC. Raises CronSimError, StopIteration if it never does."""
-    return next(CronSim(_NAMED_CRONS.get(cron, cron), after))
-
-
-def _cron(value: str) -> str:
-    try:
-        next_time(value, datetime.now(UTC))
-    except StopIteration as error:
-        raise ValueError("a cron expression that never comes") from error
-    except CronSimError as error:
-        raise ValueError(f"not a cron expression: {error}") from error
     return value
 
 
@@ -351,7 +325,6 @@ class Prompt(Body):
     session: Literal["continue", "new"] = "continue"
 
 
-Cron = Annotated[str, Field(max_length=200), AfterValidator(_cron)]
 Timeout = Annotated[int, Field(ge=0, le=86_400_000)]
 
 

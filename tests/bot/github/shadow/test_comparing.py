@@ -2,114 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import time
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
-from box_review import Conclusion, ReviewRecord, ReviewRequest, ReviewStatus, RoleReport, RoleStatus
-from box_review.finding import Finding
-from box_review.jobs import HOSTS, HostReport
+from box_review import Conclusion, ReviewRecord, ReviewStatus, RoleStatus
 
 from bot.github.decide import Closed, Look, Said
 from bot.github.jobs import Prepare, UninstalledJob
 from bot.github.prepare import prepare
 from bot.github.worker import uninstalled
 from runner.reviews import ReviewState
-from tests.bot.github.at_desk import AtDesk, found, judged
-from tests.fakes.github import Comment, Fault, Pull
-
-CONFIG = ".github/box-review.yml"
-MODELS = ("openai/good", "anthropic/bad")
-HOSTILE = "<!-- box-review:sticky --> @ada ![x](http://x.example/y) \x1b[31m| </details> |"
-ROLES = ("security", "quality", "architecture")
-
-
-@pytest_asyncio.fixture(autouse=True)
-async def host_with_an_agent(at: AtDesk) -> AsyncIterator[None]:
-    """It prefers the agent, as one that knows a model does."""
-    await tell_of(at, harness="builtin", harnesses=("static", "builtin", "codex"))
-    yield
-
-
-async def tell_of(at: AtDesk, **said: object) -> None:
-    """What the one host says of itself."""
-    known = {"id": "h", "version": "1", "capacity": 4, "drivers": ("x",), "roles": ROLES, "seen_at": 1e12, **said}
-    await at.desk.pulls.redis.hset(HOSTS, "h", HostReport.model_validate(known).model_dump_json())  # type: ignore[misc]
-
-
-def model_of(request: ReviewRequest) -> str:
-    """Which model its reviewers ask."""
-    (model,) = {request.reviewer(role).model for role in request.roles}
-    return model
-
-
-def by_model(review: ReviewState) -> ReviewRecord:
-    """What the good model finds, and the bad one does not; whoever else reviews finds two things."""
-    model = model_of(review.request)
-    roles = tuple(RoleReport(role=role, status=RoleStatus.COMPLETED, harness="builtin", model=model) for role in review.request.roles)
-    findings: tuple[Finding, ...] = found(1) if model == MODELS[0] else () if model == MODELS[1] else found()
-    conclusion = Conclusion.FAILURE if findings else Conclusion.SUCCESS
-    return judged(review, roles=roles, findings=findings, conclusion=conclusion)
-
-
-@pytest_asyncio.fixture
-async def pull(at: AtDesk) -> Pull:
-    """One that was reviewed."""
-    at.verdict = by_model
-    made = at.pull()
-    await at.reviewed(made)
-    return made
-
-
-def saying(pull: Pull, body: str = f"/box compare {' '.join(MODELS)}", author: str = "ada") -> tuple[Comment, Said]:
-    """A comment, and the event of it."""
-    made = pull.comment(author, body)
-    return made, Said(comment_id=made.id, author=author, body=body)
-
-
-async def compared(at: AtDesk, pull: Pull, body: str = f"/box compare {' '.join(MODELS)}") -> Comment:
-    """What was said, when all that follows has come."""
-    made, said = saying(pull, body)
-    await at.tell(pull, said)
-    await at.work(pull)
-    return made
-
-
-def answers(pull: Pull, said: Comment) -> list[str]:
-    """What we say to a comment at once."""
-    return [one.body for one in pull.comments if one.body.startswith(f"<!-- box-review:reply:{said.id} -->")]
-
-
-def comparisons(pull: Pull) -> list[str]:
-    """The comments that compare."""
-    return [one.body for one in pull.comments if one.body.startswith("<!-- box-review:comparison:")]
-
-
-def untouched(pull: Pull) -> None:
-    """One check, one review and one comment on it, as the review has left them."""
-    (run,) = pull.check_runs
-    assert (run.status, run.conclusion, len(run.annotations)) == ("completed", "failure", 2)
-    assert ["Trouble 1" in one.body for one in pull.comments if "box-review:sticky" in one.body.partition("\n")[0]] == [True]
-    assert [len(review.comments) for review in pull.reviews] == [2]
-
-
-async def requests(at: AtDesk, pull: Pull) -> list[ReviewRequest]:
-    """What the shadows asked for."""
-    found = [await at.desk.reviews.request(shadow.review_id) for shadow in (await at.state(pull)).shadows]
-    return [one for one in found if one is not None]
-
-
-async def begun(at: AtDesk, pull: Pull, body: str = f"/box compare {' '.join(MODELS)}") -> Comment:
-    """Until both reviews run."""
-    made, said = saying(pull, body)
-    await at.tell(pull, said)
-    await at.tend(pull)
-    for shadow in (await at.state(pull)).shadows:
-        await prepare(at.desk, Prepare(pull=at.ref(pull), review_id=shadow.review_id))
-    return made
+from tests.bot.github.at_desk import AtDesk, found
+from tests.bot.github.shadow.said import (
+    CONFIG,
+    HOSTILE,
+    MODELS,
+    answers,
+    begun,
+    by_model,
+    compared,
+    comparisons,
+    model_of,
+    requests,
+    saying,
+    tell_of,
+    untouched,
+)
+from tests.fakes.github import Fault, Pull
 
 
 async def test_models_are_compared_in_one_comment_and_nothing_else_is_published(at: AtDesk, pull: Pull) -> None:
@@ -154,73 +73,6 @@ async def test_roles_and_harness_are_those_that_were_named(at: AtDesk, pull: Pul
     await begun(at, pull, "/box compare a b --role quality --harness codex")
     asked = await requests(at, pull)
     assert [(one.roles, one.reviewer("quality").harness, one.harness) for one in asked] == [(("quality",), "codex", "builtin")] * 2
-
-
-class Died(Exception):
-    """What stands for the end of a process."""
-
-
-def dying(at: AtDesk, step: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Die instead of keeping a state for the `step`th time; returns a list that grows by each time."""
-    kept, eval_ = list[int](), at.desk.pulls.redis.eval
-
-    async def counted(script: str, *arguments: str) -> object:
-        if "'lrem'" in script:
-            kept.append(len(kept))
-            if len(kept) == step:
-                raise Died
-        return await eval_(script, *arguments)  # type: ignore[misc, arg-type]
-
-    monkeypatch.setattr(at.desk.pulls.redis, "eval", counted)
-    return kept
-
-
-@pytest.mark.parametrize("step", range(1, 12))
-async def test_worker_that_dies_after_any_step_leaves_one_comment_of_each(
-    at: AtDesk, pull: Pull, step: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever it has done and not noted down, the next one goes on from there."""
-    made, said = saying(pull)
-    await at.tell(pull, said)
-    kept, ends = dying(at, step, monkeypatch), time.monotonic() + 20
-    while f"{pull.repository.id}:1" in await at.desk.pulls.open():
-        assert time.monotonic() < ends
-        with contextlib.suppress(Died):
-            await at.tend(pull)
-            for shadow in (await at.state(pull)).shadows:
-                await at.further(pull, shadow)
-    assert len(kept) > step
-    assert (len(answers(pull, made)), len(comparisons(pull))) == (1, 1)
-    untouched(pull)
-
-
-@pytest.mark.parametrize(
-    "fault", [Fault.CUT_AFTER_WRITE, Fault.CUT_BEFORE, Fault.answers(502), Fault.answers(503), Fault.secondary_limit(0)],
-    ids=["cut after write", "cut before", "502", "503", "limit"],
-)  # fmt: skip
-@pytest.mark.parametrize("which", ["answer", "comparison"])
-async def test_answer_of_github_that_is_lost_makes_no_second_comment(at: AtDesk, pull: Pull, fault: Fault, which: str) -> None:
-    made, said = saying(pull)
-    await at.tell(pull, said)
-    if which == "comparison":
-        await at.tend(pull)
-    at.github.faults.add("POST", rf"/{pull.repository.full_name}/issues/1/comments$", fault)
-    await at.work(pull)
-    assert at.github.faults.met
-    assert (len(answers(pull, made)), len(comparisons(pull))) == (1, 1)
-
-
-async def test_command_that_comes_twice_is_one(at: AtDesk, pull: Pull) -> None:
-    """Another delivery of the same comment, while the comparison runs."""
-    made, said = saying(pull)
-    await at.tell(pull, said)
-    await at.tend(pull)
-    first = (await at.state(pull)).shadows
-    await at.tell(pull, said)
-    await at.tend(pull)
-    assert [one.review_id for one in (await at.state(pull)).shadows] == [one.review_id for one in first]
-    await at.work(pull)
-    assert (len(answers(pull, made)), len(comparisons(pull))) == (1, 1)
 
 
 async def test_second_comparison_waits_for_the_first(at: AtDesk, pull: Pull) -> None:

@@ -1,0 +1,1 @@
+"""`/box compare`, turn by turn."""
