@@ -90,7 +90,9 @@ async def _serve(plan: Plan) -> int:
             await asyncio.wait({ready, *ends}, return_when=asyncio.FIRST_COMPLETED)
             if ready.done() and not stop.is_set() and not running.done():
                 ready.result()
-                (plan.data_dir / "serve.json").write_text(json.dumps({"pid": os.getpid(), "url": url, "embedded": plan.embedded}))
+                draft = plan.data_dir / ".serve.json"  # who waits for the file reads it the moment that it is there
+                draft.write_text(json.dumps({"pid": os.getpid(), "url": url, "embedded": plan.embedded}))
+                draft.replace(plan.data_dir / "serve.json")
                 _announce(plan, url)
                 await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             for task in (ready, stopped):

@@ -31,7 +31,7 @@ class Boxes:
     """The boxes of one server. Raises what the official client raises, `upstash_box.BoxError` above all."""
 
     def __init__(self, address: Address | None = None) -> None:
-        given = address or _from_environment()
+        given = address or official_address() or Address.from_environment()
         self._where: dict[str, Any] = {"base_url": given.url, "api_key": given.api_key}
 
     def create(self, **config: Any) -> Box:
@@ -55,7 +55,7 @@ class Boxes:
         Box.delete_boxes(box_ids=[*ids], **self._where)
 
 
-def _from_environment() -> Address:
-    """`BOX_REVIEW_…`, or what the official client reads. Raises InputError."""
+def official_address() -> Address | None:
+    """What the official client reads, if it is set and `BOX_REVIEW_URL` names no other server."""
     url, key = os.environ.get("UPSTASH_BOX_BASE_URL", ""), os.environ.get("UPSTASH_BOX_API_KEY", "")
-    return Address(url.rstrip("/"), key) if url and key and not os.environ.get("BOX_REVIEW_URL") else Address.from_environment()
+    return Address(url.rstrip("/"), key) if url and key and not os.environ.get("BOX_REVIEW_URL") else None

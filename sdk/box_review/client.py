@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -193,21 +193,24 @@ class AsyncClient:
 
     async def wait(self, review_id: str, *, on_event: Watcher | None = None) -> ReviewRecord:
         """Watch a review to its end. Raises ReviewNotFound."""
-        async for event in self.events(review_id):
-            if on_event is not None:
-                on_event(event)
+        async with contextlib.aclosing(self.events(review_id)) as events:
+            async for event in events:
+                if on_event is not None:
+                    on_event(event)
         return await self.record(review_id)
 
-    async def events(self, review_id: str) -> AsyncIterator[ReviewEvent]:
+    async def events(self, review_id: str) -> AsyncGenerator[ReviewEvent, None]:
         """Events of a review, the past ones first; goes on after a lost connection; ends with the review."""
         last, lost = "", 0
         while True:
             try:
-                async for event_id, event in self._stream(review_id, last):
-                    last, lost = event_id, 0
-                    yield event
-                    if isinstance(event, FinishedEvent):
-                        return
+                # Closed here, not by the collector: that comes when it likes, and then the loop may be over.
+                async with contextlib.aclosing(self._stream(review_id, last)) as stream:
+                    async for event_id, event in stream:
+                        last, lost = event_id, 0
+                        yield event
+                        if isinstance(event, FinishedEvent):
+                            return
                 raise httpx.RemoteProtocolError("the stream ended early")
             except (httpx.TransportError, RequestRejected) as error:
                 if isinstance(error, RequestRejected) and error.status_code < 500:
@@ -217,7 +220,7 @@ class AsyncClient:
                     raise ServerUnavailable(f"the server at {self._url} went away during the review {review_id}: {error}") from error
                 await asyncio.sleep(min(2.0, 0.1 * 2**lost))
 
-    async def _stream(self, review_id: str, after: str) -> AsyncIterator[tuple[str, ReviewEvent]]:
+    async def _stream(self, review_id: str, after: str) -> AsyncGenerator[tuple[str, ReviewEvent], None]:
         headers = {"Last-Event-ID": after} if after else {}
         timeout = httpx.Timeout(CALL_S, read=SILENCE_S)
         async with self._http.stream("GET", f"/v1/reviews/{review_id}/events", headers=headers, timeout=timeout) as answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from box_review.boxes import official_address
 from box_review.client import Address
 from box_review.comparison import panel
 from box_review.comparison.answer import Answer, Status
@@ -115,12 +115,8 @@ def compare_plan(plan: Plan, wish: Wish) -> Comparison:
 
 @contextlib.contextmanager
 def _address(wish: Wish) -> Iterator[Address]:
-    if wish.address is not None:
-        yield wish.address
-        return
-    url, key = os.environ.get("UPSTASH_BOX_BASE_URL", ""), os.environ.get("UPSTASH_BOX_API_KEY", "")
-    if url and key and not os.environ.get("BOX_REVIEW_URL"):
-        yield Address(url.rstrip("/"), key)
+    if named := wish.address or official_address():
+        yield named
         return
     with server(wish.driver) as address:
         yield address

@@ -26,7 +26,8 @@ def main(arguments: list[str], folder: Path = FOLDER) -> int:
     """Run a command; 0, or 1 with `{"error": …}` on standard output."""
     try:
         given = json.load(sys.stdin) if arguments[1:] == ["-"] else {}
-        with Store.open(store := Store(folder), now()) as book:
+        store = Store(folder)
+        with store.open(now()) as book:
             answer = COMMANDS[arguments[0]](store, book, given)
     except Full as error:
         answer = {"error": str(error), "kind": "full"}
@@ -76,7 +77,8 @@ def apply(store: Store, book: Book, given: Answer) -> Answer:
     for entry in extract.entries(observations):
         if entry.kind in ("habit", "episode"):  # counting needs no model
             book.learn(_with(entry, given["digest"].get("episode")))
-    store.save(book, f"{len(observations)} observations, digested by {line(str(given['by']), 80)}", batches)
+    without = f"; {refused} claims that no observation shows were left out" if refused else ""
+    store.save(book, f"{len(observations)} observations, digested by {line(str(given['by']), 80)}{without}", batches)
     return {"learned": learned, "refused": refused, "applied": True}
 
 
